@@ -1,0 +1,101 @@
+"""Augmentation that carries a name from one hand's style to another's: pose, ground, colour, line.
+
+Everything works on a batch at once, on float tensors in 0..1, and draws from the generator it is given.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, rng: Generator) -> Tensor:
+    return torch.rand(shape, generator=rng) * (high - low) + low
+
+
+def _chance(batch: int, probability: float, rng: Generator) -> Tensor:
+    return (torch.rand(batch, 1, 1, 1, generator=rng) < probability).float()
+
+
+def place(rgba: Tensor, size: int, rng: Generator) -> Tensor:
+    """Rotate, scale, stretch, shift and mirror cut-outs [B, 4, S, S] into [B, 4, size, size]."""
+    batch = len(rgba)
+    angle = torch.randn(batch, generator=rng) * math.radians(12)
+    zoom = _uniform((batch,), 0.85, 1.6, rng)  # above 1 the cut-out shrinks in its frame
+    stretch = torch.exp(torch.randn(batch, generator=rng) * 0.1)
+    mirror = torch.where(torch.rand(batch, generator=rng) < 0.5, -1.0, 1.0)
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    shift = _uniform((batch, 2), -0.15, 0.15, rng)
+    rows = [
+        torch.stack([cos * mirror * stretch, -sin * stretch, shift[:, 0]], -1),
+        torch.stack([sin * mirror / stretch, cos / stretch, shift[:, 1]], -1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), [batch, 4, size, size], align_corners=False)
+    # Premultiplied alpha, so that transparent pixels' colours don't bleed into the edges.
+    premultiplied = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], 1)
+    return F.grid_sample(premultiplied, grid, align_corners=False)
+
+
+def outline(placed: Tensor, rng: Generator, probability: float = 0.35) -> Tensor:
+    """Draw a dark line around and inside some premultiplied cut-outs, as comics and icons have it."""
+    colour, alpha = placed[:, :3], placed[:, 3:]
+    around = F.max_pool2d(alpha, 3, 1, 1) - (-F.max_pool2d(-alpha, 3, 1, 1))
+    grey = colour.mean(1, keepdim=True)
+    inside = F.max_pool2d(grey, 3, 1, 1) - (-F.max_pool2d(-grey, 3, 1, 1))
+    line = torch.maximum((around > 0.5).float(), ((inside - 0.12) * 6).clamp(0, 1))
+    line = line * _chance(len(placed), probability, rng)
+    return torch.cat([colour * (1 - line), torch.maximum(alpha, line)], 1)
+
+
+def recolour(colour: Tensor, rng: Generator) -> Tensor:
+    """Random mix of channels, contrast and brightness on [B, 3, H, W]; now and then no colour at all."""
+    batch = len(colour)
+    mix = torch.eye(3) + torch.randn(batch, 3, 3, generator=rng) * 0.12
+    mixed = torch.einsum("bij,bjhw->bihw", mix, colour)
+    grey = colour.mean(1, keepdim=True).expand_as(colour)
+    mixed = torch.where(_chance(batch, 0.15, rng).bool(), grey, mixed)
+    contrast = _uniform((batch, 1, 1, 1), 0.7, 1.3, rng)
+    brightness = _uniform((batch, 1, 1, 1), -0.12, 0.12, rng)
+    return ((mixed - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def flatten_shades(colour: Tensor, rng: Generator, probability: float = 0.3) -> Tensor:
+    """Quantise the colours of some pictures to few levels: flat fills in place of gradients."""
+    levels = torch.randint(3, 7, (len(colour), 1, 1, 1), generator=rng).float()
+    flat = (colour * levels).round() / levels
+    return torch.where(_chance(len(colour), probability, rng).bool(), flat, colour)
+
+
+def grounds(batch: int, size: int, photographs: Tensor, rng: Generator) -> Tensor:
+    """Backgrounds [B, 3, size, size]: white, one colour, a gradient, or a piece of a photograph."""
+    kind = torch.rand(batch, 1, 1, 1, generator=rng)
+    first, second = (_uniform((batch, 3, 1, 1), 0, 1, rng) for _ in range(2))
+    ramp = torch.linspace(0, 1, size).view(1, 1, size, 1)
+    gradient = first * (1 - ramp) + second * ramp
+    choice = torch.randint(len(photographs), (batch,), generator=rng)
+    photo = F.interpolate(photographs[choice].float() / 255, size=size, mode="bilinear")
+    ground = torch.where(kind < 0.5, torch.ones(1, 3, size, size), gradient)
+    ground = torch.where((kind >= 0.5) & (kind < 0.68), first.expand(batch, 3, size, size), ground)
+    return torch.where(kind >= 0.82, photo, ground)
+
+
+def compose(rgba: Tensor, photographs: Tensor, size: int, rng: Generator) -> Tensor:
+    """Cut-outs uint8 [B, 4, S, S] to training pictures float 0..1 [B, 3, size, size]."""
+    placed = outline(place(rgba.float() / 255, size, rng), rng)
+    alpha = placed[:, 3:]
+    colour = flatten_shades(recolour(placed[:, :3] / alpha.clamp(min=1e-3), rng), rng) * alpha
+    return colour + grounds(len(rgba), size, photographs, rng) * (1 - alpha)
+
+
+def jitter_photographs(rgb: Tensor, size: int, rng: Generator) -> Tensor:
+    """Mild changes that keep a teacher's label true: mirror, small zoom, light. uint8 -> float 0..1."""
+    batch = len(rgb)
+    mirror = torch.where(torch.rand(batch, generator=rng) < 0.5, -1.0, 1.0)
+    zoom = _uniform((batch,), 0.85, 1.0, rng)
+    zero = torch.zeros(batch)
+    rows = [torch.stack([zoom * mirror, zero, zero], -1), torch.stack([zero, zoom, zero], -1)]
+    grid = F.affine_grid(torch.stack(rows, 1), [batch, 3, size, size], align_corners=False)
+    picture = F.grid_sample(rgb.float() / 255, grid, padding_mode="reflection", align_corners=False)
+    light = _uniform((batch, 1, 1, 1), 0.85, 1.15, rng)
+    return (picture * light).clamp(0, 1)

@@ -1,0 +1,96 @@
+"""The names a picture bridge starts with: what the training sources call things, and ImageNet's names."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image as Pillow
+
+from trenza.data.corpora import pictures
+from trenza.data.corpora.pictures import Picture
+from trenza.errors import DataError
+
+PIXELS = 192
+PER_NAME_CLIPART = 12
+CROPS_A_PHOTOGRAPH = 60
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """All names; and for each of the 1,000 ImageNet classes the index of the name it goes by."""
+
+    names: list[str]
+    of_imagenet: list[int]
+
+    def index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+
+def training_pictures() -> list[Picture]:
+    """Every named picture whose split is train: noto, twemoji, stamps, clip art."""
+    found = [p for style in pictures.EMOJI_STYLES[:2] for p in pictures.emoji(style)]
+    found += [p for p in pictures.stamps() if not p.test]
+    taken: dict[str, int] = {}
+    for picture in pictures.clipart({p.name for p in found}):
+        taken[picture.name] = taken.get(picture.name, 0) + 1
+        if taken[picture.name] <= PER_NAME_CLIPART:
+            found.append(picture)
+    return found
+
+
+def concepts_of(training: list[Picture]) -> Concepts:
+    """Training names first; an ImageNet class joins a training name it shares, else brings its own."""
+    names = sorted({p.name for p in training})
+    index = {name: i for i, name in enumerate(names)}
+    of_imagenet = []
+    for synonyms in pictures.imagenet_names():
+        name = next((s for s in synonyms if s in index), synonyms[0])
+        if name not in index:
+            index[name] = len(names)
+            names.append(name)
+        of_imagenet.append(index[name])
+    return Concepts(names, of_imagenet)
+
+
+def squared(rgba: np.ndarray, size: int = PIXELS) -> np.ndarray:
+    """Centre a cut-out [H, W, 4] in a transparent square [4, size, size]."""
+    out = np.zeros((size, size, 4), np.uint8)
+    height, width = rgba.shape[:2]
+    top, left = (size - height) // 2, (size - width) // 2
+    out[top : top + height, left : left + width] = rgba[:size, :size]
+    return out.transpose(2, 0, 1)
+
+
+def rendered(training: list[Picture]) -> tuple[list[Picture], np.ndarray]:
+    """The pictures that can be drawn, and their pixels uint8 [N, 4, PIXELS, PIXELS]."""
+    kept, pixels = [], []
+    for picture in training:
+        try:
+            pixels.append(squared(picture.rgba(PIXELS)))
+        except DataError:
+            continue
+        kept.append(picture)
+    print(f"{len(training) - len(kept)} of {len(training)} pictures cannot be drawn and are left out")
+    return kept, np.stack(pixels)
+
+
+def on_white(rgba: np.ndarray) -> np.ndarray:
+    """Cut-outs uint8 [..., 4, H, W] on white, uint8 [..., 3, H, W]."""
+    alpha = rgba[..., 3:, :, :].astype(np.uint16)
+    return ((rgba[..., :3, :, :] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+
+
+def photograph_crops(test: bool, each: int, seed: int, size: int = PIXELS) -> np.ndarray:
+    """Square crops of the unlabelled photographs at many scales, uint8 [N, 3, size, size]."""
+    rng = np.random.default_rng(seed)
+    crops = []
+    for picture in pictures.photographs():
+        if picture.test != test:
+            continue
+        rgb = Pillow.fromarray(picture.rgba(1280)[..., :3])
+        for _ in range(each):
+            side = int(min(rgb.size) * rng.uniform(0.2, 1.0))
+            left = int(rng.integers(0, rgb.width - side + 1))
+            top = int(rng.integers(0, rgb.height - side + 1))
+            crop = rgb.resize((size, size), Pillow.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=3)
+            crops.append(np.asarray(crop).transpose(2, 0, 1))
+    return np.stack(crops)

@@ -1,0 +1,195 @@
+"""Stage 1 for pictures: tune the vision tower and one prototype a name, with the tower as its own teacher.
+
+Named pictures are learned by cross-entropy over all names. Photographs have no names in reach, so the
+untouched tower labels them: its ImageNet posterior and its features are the targets (Li & Hoiem,
+"Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
+
+    python -m trenza.align.tower --out DIR [--minutes 45] [--seed 0]
+"""
+
+import argparse
+import copy
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from trenza.align import augment
+from trenza.align.concepts import (
+    CROPS_A_PHOTOGRAPH, PIXELS, Concepts, concepts_of, on_white, photograph_crops, rendered,
+    training_pictures,
+)  # fmt: skip
+from trenza.data.corpora.pictures import THINGS, Picture
+from trenza.towers.efficientnet import EfficientNet
+
+FIRST_TUNED_BLOCK = 6  # the blocks before see only edges and textures, and cost half of the backward pass
+NAMED, PHOTOGRAPHS = 56, 16  # pictures of each kind in a batch
+SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
+TEACHER_PIXELS = 260
+NOTHING_WEIGHT = 0.35  # emoji that are no things (faces, signs) are drawn this often
+
+
+class Pictures:
+    """The training pictures in memory, drawn by source, then by name, then by hand."""
+
+    def __init__(self, training: list[Picture], index: dict[str, int]):
+        training, rgba = rendered(training)
+        self.rgba = torch.from_numpy(rgba)
+        self.label = torch.tensor([index[p.name] for p in training])
+        self.photograph = torch.tensor([p.source == "stamps" and p.group == "photograph" for p in training])
+        source = np.array([p.source if p.source in SHARE else "emoji" for p in training])
+        weight = np.zeros(len(training))
+        for name, share in SHARE.items():
+            here = np.flatnonzero(source == name)
+            labels = self.label[here].numpy()
+            each = 1.0 / np.bincount(labels)[labels]
+            if name == "emoji":
+                each *= [1.0 if training[i].group in THINGS else NOTHING_WEIGHT for i in here]
+            weight[here] = share * each / each.sum()
+        self.weight = torch.from_numpy(weight)
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        return torch.multinomial(self.weight, count, replacement=True, generator=rng)
+
+
+def normalise(rgb: Tensor) -> Tensor:
+    """Float 0..1 to the tower's range, in the memory layout that is fastest on CPUs."""
+    return EfficientNet.normalise(rgb * 255).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def pooled(tower: EfficientNet, rgb: Tensor, size: int) -> Tensor:
+    """uint8 [N, 3, H, W] to mean features [N, 1280]."""
+    out = []
+    for chunk in rgb.split(64):
+        x = F.interpolate(chunk.float() / 255, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            out.append(tower(normalise(x)).float().mean((2, 3)))
+    return torch.cat(out)
+
+
+def first_prototypes(tower: EfficientNet, data: Pictures, concepts: Concepts) -> nn.Linear:
+    """ImageNet's weight vectors where a name has one; else linear discriminants of the tower's features."""
+    white = torch.from_numpy(on_white(data.rgba.numpy()))
+    features = pooled(tower, white, 192)
+    keys = nn.Linear(features.shape[1], len(concepts.names))
+    mean = features.mean(0)
+    per_name = torch.zeros_like(keys.weight).index_add_(0, data.label, features - mean)
+    counts = torch.bincount(data.label, minlength=len(concepts.names)).clamp(min=1)[:, None]
+    centred = per_name / counts
+    covariance = (features - mean).T.cov()
+    shrunk = covariance + torch.eye(len(mean)) * covariance.diagonal().mean()
+    weight = torch.linalg.solve(shrunk, centred.T).T
+    scale = tower.classifier.weight.norm(dim=1).mean() / weight.norm(dim=1)[weight.norm(dim=1) > 0].mean()
+    with torch.no_grad():
+        keys.weight.copy_(weight * scale)
+        keys.bias.copy_(-keys.weight @ mean - 2.0)
+        for imagenet, name in enumerate(concepts.of_imagenet):
+            if not centred[name].any():
+                keys.weight[name] = tower.classifier.weight[imagenet]
+                keys.bias[name] = tower.classifier.bias[imagenet]
+    return keys
+
+
+def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor, Tensor]:
+    """The untouched tower's posterior over our names [N, C], and its features [N, 1280]."""
+    features = pooled(tower, rgb, TEACHER_PIXELS)
+    with torch.no_grad():
+        posterior = tower.classifier(features).softmax(-1)
+    targets = torch.zeros(len(rgb), len(concepts.names))
+    return targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior), features
+
+
+def train(out: Path, minutes: float, seed: int, start: EfficientNet) -> None:
+    """Tune for about `minutes` of wall time; the averaged weights are written to `out` every 5 minutes."""
+    torch.manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    training = training_pictures()
+    concepts = concepts_of(training)
+    data = Pictures(training, concepts.index())
+    crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
+    cutouts = data.rgba[data.photograph]
+    photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
+    teacher = start.eval().to(memory_format=torch.channels_last)
+    targets, features = teach(teacher, photographs, concepts)
+    keys = first_prototypes(teacher, data, concepts)
+    (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
+    print(f"{len(training)} pictures, {len(photographs)} photographs, {len(concepts.names)} names", flush=True)
+
+    tower = copy.deepcopy(teacher)  # batch norm keeps ImageNet's statistics (eval mode) all along
+    for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
+        part.requires_grad_(False)
+    model = nn.ModuleDict({"tower": tower, "prototypes": keys})
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
+    )
+    tuned = [p for p in tower.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        [{"params": tuned, "lr": 4e-4}, {"params": keys.parameters(), "lr": 8e-4}], weight_decay=0.02
+    )
+    peak = [group["lr"] for group in optimiser.param_groups]
+    log = (out / "metrics.jsonl").open("w")
+    begun, saved, step = time.time(), 0.0, 0
+    while (progress := (time.time() - begun) / (minutes * 60)) < 1:
+        size = 128 if progress < 0.6 else 160
+        rate = min(1, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
+        for group, lr in zip(optimiser.param_groups, peak, strict=True):
+            group["lr"] = lr * rate
+        named = data.draw(NAMED, rng)
+        seen = torch.randint(len(photographs), (PHOTOGRAPHS,), generator=rng)
+        rgb = torch.cat([
+            augment.compose(data.rgba[named], crops, size, rng),
+            augment.jitter_photographs(photographs[seen], size, rng),
+        ])  # fmt: skip
+        with torch.autocast("cpu", torch.bfloat16):
+            pooled_now = tower(normalise(rgb)).mean((2, 3))
+        logits = keys(F.dropout(pooled_now.float(), 0.2))
+        naming = F.cross_entropy(logits[:NAMED], data.label[named], label_smoothing=0.05)
+        teaching = F.cross_entropy(logits[NAMED:], targets[seen])
+        keeping = F.mse_loss(pooled_now[NAMED:].float(), features[seen]) / features.var()
+        loss = naming + 0.5 * teaching + 0.5 * keeping
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        average.update_parameters(model)
+        step += 1
+        if step % 20 == 0:
+            right = (logits[:NAMED].argmax(1) == data.label[named]).float().mean()
+            row = dict(step=step, minutes=round(progress * minutes, 2), loss=loss.item(), naming=naming.item(),
+                       teaching=teaching.item(), keeping=keeping.item(), right=right.item())  # fmt: skip
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+        if time.time() - saved > 300:
+            saved = time.time()
+            save(average.module, out / "tower.safetensors")
+    save(average.module, out / "tower.safetensors")
+
+
+def save(model: nn.Module, file: Path) -> None:
+    """Float32 weights of tower and keys, written beside the file and then moved into place."""
+    partial = file.with_suffix(".partial")
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
+    partial.replace(file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=45)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    from trenza.checkpoints.parts import efficientnet_lite2
+
+    train(args.out, args.minutes, args.seed, efficientnet_lite2())
+
+
+if __name__ == "__main__":
+    main()
