@@ -94,3 +94,12 @@ def photograph_crops(test: bool, each: int, seed: int, size: int = PIXELS) -> np
             crop = rgb.resize((size, size), Pillow.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=3)
             crops.append(np.asarray(crop).transpose(2, 0, 1))
     return np.stack(crops)
+
+
+def spoken_texts() -> tuple[list[str], list[float]]:
+    """What training hears said: every name (weight 1, with an article now and then), every keyword (0.25)."""
+    names = {n for n in concepts_of(training_pictures()).names if len(n) <= 40}
+    keywords = pictures.emoji_keywords() - names
+    texts = sorted(names) + [f"a {n}" for n in sorted(names)] + sorted(keywords)
+    weights = [1.0] * len(names) + [0.15] * len(names) + [0.25] * len(keywords)
+    return texts, weights

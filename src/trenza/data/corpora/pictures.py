@@ -80,6 +80,14 @@ def emoji_table(language: str = "en") -> dict[str, tuple[str, str]]:
     return table
 
 
+def emoji_keywords() -> set[str]:
+    """The English keywords of all emoji that are words: "astonished", "fishes", "melted"."""
+    base = package_folder("emojibase-data") / "package"
+    entries = json.loads((base / "en/data.json").read_text())
+    words = {noun(tag) for entry in entries for tag in entry.get("tags", [])}
+    return {word for word in words if re.fullmatch(r"[a-z][a-z' -]{2,30}", word)}
+
+
 def is_clock(name: str) -> bool:
     return name.endswith(("o’clock", "o'clock", "thirty"))
 

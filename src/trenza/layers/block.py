@@ -1,0 +1,60 @@
+"""The transformer block: norm, attention, (norm, cross-attention,) norm, feed-forward."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from trenza.layers.attention import Attention
+from trenza.layers.cache import KVCache
+from trenza.layers.mlp import MLP, GatedMLP
+from trenza.layers.norm import RMSNorm
+
+
+@dataclass(frozen=True)
+class BlockConfig:
+    """Shape of one block. Defaults are a plain ViT's; the towers set what differs."""
+
+    width: int
+    heads: int
+    inner: int
+    kv_heads: int | None = None
+    head_width: int | None = None
+    bias: str = "qkvo"
+    qk_norm: bool = False
+    norm: str = "layer"  # or "rms"
+    eps: float = 1e-5
+    activation: str = "gelu"
+    gated: bool = False
+    cross: bool = False
+
+    def make_norm(self) -> nn.Module:
+        if self.norm == "rms":
+            return RMSNorm(self.width, self.eps)
+        return nn.LayerNorm(self.width, self.eps)
+
+    def make_attention(self) -> Attention:
+        qk_norm = self.eps if self.qk_norm else None
+        return Attention(self.width, self.heads, self.kv_heads, self.head_width, self.bias, qk_norm)
+
+
+class Block(nn.Module):
+    def __init__(self, config: BlockConfig):
+        super().__init__()
+        self.attention_norm = config.make_norm()
+        self.attention = config.make_attention()
+        if config.cross:
+            self.cross_norm = config.make_norm()
+            self.cross = config.make_attention()
+        self.mlp_norm = config.make_norm()
+        self.mlp = (GatedMLP if config.gated else MLP)(config.width, config.inner, config.activation)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, angles: tuple[Tensor, Tensor] | None = None,
+        cache: KVCache | None = None, layer: int = 0,
+        context: Tensor | tuple[Tensor, Tensor] | None = None, context_mask: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """x [B, T, D] to [B, T, D]; `context` only in a block with cross-attention."""
+        x = x + self.attention(self.attention_norm(x), mask, angles, cache, layer)
+        if context is not None:
+            x = x + self.cross(self.cross_norm(x), context_mask, context=context)
+        return x + self.mlp(self.mlp_norm(x))

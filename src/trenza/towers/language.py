@@ -1,0 +1,153 @@
+"""The language model: the Llama family (Llama, SmolLM2, Mistral, Qwen2, Qwen3), decoder only.
+
+Touvron et al. 2023 (LLaMA, section 2.2); Jiang et al. 2023 (Mistral 7B); Yang et al. 2024 and 2025
+(Qwen2, Qwen3). They differ in biases, head norms and windows only, which is all the config holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trenza.errors import WeightsError
+from trenza.layers import masks
+from trenza.layers.block import Block, BlockConfig
+from trenza.layers.cache import KVCache
+from trenza.layers.rope import Rope
+
+FAMILY = ("llama", "mistral", "qwen2", "qwen3")
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    vocabulary: int
+    layers: int
+    block: BlockConfig
+    rope_theta: float
+    tied: bool
+    window: int | None = None
+
+    @classmethod
+    def from_transformers(cls, config: Mapping[str, Any]) -> "LanguageConfig":
+        """Read a `config.json` of the public format. Raises WeightsError on what isn't covered."""
+        kind = config.get("model_type")
+        if kind not in FAMILY:
+            raise WeightsError(f"model_type {kind!r} isn't of the Llama family; covered: {', '.join(FAMILY)}")
+        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        if rope.get("rope_type", rope.get("type", "default")) not in ("default", None):
+            raise WeightsError(f"rope type {rope} isn't covered; only the default one is")
+        heads = config["num_attention_heads"]
+        block = BlockConfig(
+            width=config["hidden_size"],
+            heads=heads,
+            inner=config["intermediate_size"],
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_width=config.get("head_dim") or config["hidden_size"] // heads,
+            bias="qkvo" if config.get("attention_bias") else "qkv" if kind == "qwen2" else "",
+            qk_norm=kind == "qwen3",
+            norm="rms",
+            eps=config["rms_norm_eps"],
+            activation="silu",
+            gated=True,
+        )
+        window = config.get("sliding_window")
+        if kind.startswith("qwen") and not config.get("use_sliding_window"):
+            window = None
+        theta = config.get("rope_theta") or rope.get("rope_theta") or 10_000.0
+        return cls(
+            config["vocab_size"], config["num_hidden_layers"], block, theta,
+            bool(config.get("tie_word_embeddings")), window,
+        )  # fmt: skip
+
+
+class LanguageModel(nn.Module):
+    """Works on embeddings, so that media can stand among the words."""
+
+    def __init__(self, config: LanguageConfig):
+        super().__init__()
+        self.config = config
+        width = config.block.width
+        self.embedding = nn.Embedding(config.vocabulary, width)
+        self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
+        self.norm = config.block.make_norm()
+        self.head = None if config.tied else nn.Linear(width, config.vocabulary, bias=False)
+        self.rope = Rope(config.block.head_width or width // config.block.heads, config.rope_theta)
+
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        block = self.config.block
+        kv_heads, head_width = block.kv_heads or block.heads, self.blocks[0].attention.head_width
+        return KVCache(
+            self.config.layers, batch, kv_heads, length, head_width, self.embedding.weight.dtype
+        )
+
+    def forward(
+        self, x: Tensor, cache: KVCache | None = None, mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Embeddings [B, T, D] to hidden states [B, T, D], causal unless a mask says otherwise.
+
+        With a cache the tokens stand behind those it holds, and are added to it.
+        `positions` [B, T] are given where sequences are packed; they count on from the cache otherwise.
+        """
+        past = cache.used if cache is not None else 0
+        tokens = x.shape[1]
+        if positions is None:
+            positions = torch.arange(past, past + tokens)[None]
+        one_sees_all = tokens == 1 and self.config.window is None
+        if mask is None and not one_sees_all:
+            mask = masks.causal(tokens, past, self.config.window)
+        angles = self.rope(positions)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, mask, angles, cache, layer)
+        if cache is not None:
+            cache.advance(tokens)
+        return self.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Hidden states [..., D] to next-token logits [..., V]."""
+        return F.linear(hidden, self.embedding.weight if self.head is None else self.head.weight)
+
+
+_BLOCK_NAMES = {
+    "input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm",
+    "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k",
+    "self_attn.v_proj": "attention.v", "self_attn.o_proj": "attention.out",
+    "self_attn.q_norm": "attention.q_norm", "self_attn.k_norm": "attention.k_norm",
+    "mlp.gate_proj": "mlp.gate", "mlp.up_proj": "mlp.up", "mlp.down_proj": "mlp.down",
+}  # fmt: skip
+
+
+def from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of a public Llama-family checkpoint to ours."""
+    converted = {}
+    for name, tensor in weights.items():
+        if name == "lm_head.weight":
+            converted["head.weight"] = tensor
+            continue
+        path = name.removeprefix("model.")
+        if path.startswith("layers."):
+            _, number, rest = path.split(".", 2)
+            owner, leaf = rest.rsplit(".", 1)
+            if owner not in _BLOCK_NAMES:
+                raise WeightsError(f"tensor {name} has no place in a Llama-family block")
+            converted[f"blocks.{number}.{_BLOCK_NAMES[owner]}.{leaf}"] = tensor
+        else:
+            converted[path.replace("embed_tokens", "embedding")] = tensor
+    return converted
+
+
+def build(config: Mapping[str, Any], weights: Mapping[str, Tensor], dtype: torch.dtype) -> LanguageModel:
+    """A model with its weights, in `dtype`. Nothing is allocated twice: tensors are taken as they are."""
+    parsed = LanguageConfig.from_transformers(config)
+    with torch.device("meta"):
+        model = LanguageModel(parsed)
+    renamed = {k: v.to(dtype) for k, v in from_transformers(weights).items()}
+    if parsed.tied:
+        renamed.pop("head.weight", None)
+    model.load_state_dict(renamed, strict=True, assign=True)
+    head_width = model.blocks[0].attention.head_width
+    model.rope = Rope(head_width, parsed.rope_theta)
+    return model.eval().requires_grad_(False)
