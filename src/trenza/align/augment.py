@@ -18,13 +18,13 @@ def _chance(batch: int, probability: float, rng: Generator) -> Tensor:
     return (torch.rand(batch, 1, 1, 1, generator=rng) < probability).float()
 
 
-def place(rgba: Tensor, size: int, rng: Generator) -> Tensor:
-    """Rotate, scale, stretch, shift and mirror cut-outs [B, 4, S, S] into [B, 4, size, size]."""
+def place(rgba: Tensor, mirrors: Tensor, size: int, rng: Generator) -> Tensor:
+    """Rotate, scale, stretch, shift and (where `mirrors` [B]) mirror cut-outs into [B, 4, size, size]."""
     batch = len(rgba)
     angle = torch.randn(batch, generator=rng) * math.radians(12)
     zoom = _uniform((batch,), 0.85, 1.6, rng)  # above 1 the cut-out shrinks in its frame
     stretch = torch.exp(torch.randn(batch, generator=rng) * 0.1)
-    mirror = torch.where(torch.rand(batch, generator=rng) < 0.5, -1.0, 1.0)
+    mirror = torch.where(mirrors & (torch.rand(batch, generator=rng) < 0.5), -1.0, 1.0)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
     shift = _uniform((batch, 2), -0.15, 0.15, rng)
     rows = [
@@ -80,9 +80,9 @@ def grounds(batch: int, size: int, photographs: Tensor, rng: Generator) -> Tenso
     return torch.where(kind >= 0.82, photo, ground)
 
 
-def compose(rgba: Tensor, photographs: Tensor, size: int, rng: Generator) -> Tensor:
+def compose(rgba: Tensor, mirrors: Tensor, photographs: Tensor, size: int, rng: Generator) -> Tensor:
     """Cut-outs uint8 [B, 4, S, S] to training pictures float 0..1 [B, 3, size, size]."""
-    placed = outline(place(rgba.float() / 255, size, rng), rng)
+    placed = outline(place(rgba.float() / 255, mirrors, size, rng), rng)
     alpha = placed[:, 3:]
     colour = flatten_shades(recolour(placed[:, :3] / alpha.clamp(min=1e-3), rng), rng) * alpha
     return colour + grounds(len(rgba), size, photographs, rng) * (1 - alpha)

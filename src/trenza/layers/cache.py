@@ -37,11 +37,22 @@ class KVCache:
         """Called once a forward pass, after the last layer stored its tokens."""
         self.used += tokens
 
-    def expanded(self, batch: int, length: int) -> "KVCache":
-        """A copy for `batch` continuations of this one prefix, with room for `length` tokens."""
-        layers, _, kv_heads, _, head_width = self.keys.shape
-        copy = KVCache(layers, batch, kv_heads, length, head_width, self.keys.dtype)
-        copy.keys[:, :, :, : self.used] = self.keys[:, :, :, : self.used]
-        copy.values[:, :, :, : self.used] = self.values[:, :, :, : self.used]
-        copy.used = self.used
-        return copy
+
+class FixedPrefix:
+    """Stands where a cache stands, for training: the same given tokens before every row, and gradients flow.
+
+    Made from a cache of one row that holds the prefix; nothing is written into it.
+    """
+
+    def __init__(self, prefix: KVCache):
+        self.prefix = prefix
+        self.used = prefix.used
+
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The prefix and [B, K, T, E] behind it."""
+        shared = (self.prefix.keys, self.prefix.values)
+        before = [s[layer, :, :, : self.used].expand(len(keys), -1, -1, -1) for s in shared]
+        return torch.cat([before[0], keys], 2), torch.cat([before[1], values], 2)
+
+    def advance(self, tokens: int) -> None:
+        """Nothing to note: each forward pass starts behind the prefix again."""

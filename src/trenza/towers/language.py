@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.layers.block import Block, BlockConfig
-from trenza.layers.cache import KVCache
+from trenza.layers.cache import FixedPrefix, KVCache
 from trenza.layers.rope import Rope
 
 FAMILY = ("llama", "mistral", "qwen2", "qwen3")
@@ -84,7 +84,7 @@ class LanguageModel(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, cache: KVCache | None = None, mask: Tensor | None = None,
+        self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Embeddings [B, T, D] to hidden states [B, T, D], causal unless a mask says otherwise.

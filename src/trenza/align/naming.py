@@ -1,0 +1,232 @@
+"""Stage 2: the frozen language model learns nothing; the bridges and marks learn to be read by it.
+
+Answers are scored through the language model (loss at answer positions only), the gradient flows into the
+projector's values, the resampler and the marks. Everything before the media is the same in each sample, so
+its keys and values are computed once.
+
+    python -m trenza.align.naming --tower DIR --speech FILE --utterances DIR --out DIR [--steps 700] [--seed 0]
+"""
+
+import argparse
+import json
+import math
+import random
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from trenza.align import augment, questions
+from trenza.align.concepts import (
+    CROPS_A_PHOTOGRAPH, Concepts, on_white, photograph_crops, training_pictures,
+)  # fmt: skip
+from trenza.align.speech import RESAMPLER, Utterances, roughen
+from trenza.align.tower import Pictures, normalise, pooled
+from trenza.bridges.projector import ProjectorConfig
+from trenza.checkpoints.folder import save_folder
+from trenza.checkpoints.tokenizer import Slot, Tokenizer
+from trenza.layers.cache import FixedPrefix
+from trenza.systems.hearing import batch
+from trenza.systems.llava import Braid, LlavaConfig, splice
+from trenza.towers.efficientnet import LITE2
+from trenza.towers.language import LanguageModel
+
+PIXELS = 192  # a step above the tower's training size, as convolutions like it (Touvron et al. 2019)
+VIEWS = 3  # augmented views of each training picture, beside the plain one
+SLOTS, MARKS = 4, 4
+BATCH = 32
+# What a sample consists of, and how often.
+MIX = {"picture": 0.5, "sound": 0.26, "two": 0.09, "both": 0.07, "video": 0.08}
+
+
+def new_braid(tower: Path, speech: Path, tokenizer: Tokenizer, table: Tensor) -> tuple[Braid, Concepts]:
+    """The parts of stage 1, and values that start as the embeddings of the names' own tokens."""
+    concepts = Concepts(**json.loads((tower / "concepts.json").read_text()))
+    config = LlavaConfig(
+        PIXELS, MARKS, LITE2,
+        ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS), RESAMPLER,
+    )  # fmt: skip
+    braid = Braid(config)
+    weights = load_file(tower / "tower.safetensors")
+    braid.tower.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("tower.")})
+    braid.resampler.load_state_dict(load_file(speech))
+    end = tokenizer.token("<|im_end|>")
+    with torch.no_grad():
+        braid.projector.linear_1.weight.copy_(weights["prototypes.weight"])
+        braid.projector.linear_1.bias.copy_(weights["prototypes.bias"])
+        values = braid.projector.linear_2.weight.view(SLOTS, table.shape[1], len(concepts.names))
+        for number, name in enumerate(concepts.names):
+            tokens = (tokenizer.encode(name) + [end] * SLOTS)[:SLOTS]
+            values[:, :, number] = table[tokens]
+        nn.init.zeros_(braid.projector.linear_2.bias)
+    return braid, concepts
+
+
+class Views:
+    """Features of the training pictures as the tuned tower sees them, and the name each should get."""
+
+    def __init__(self, braid: Braid, concepts: Concepts, seed: int):
+        rng = torch.Generator().manual_seed(seed)
+        data = Pictures(training_pictures(), concepts.index())
+        crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
+        tower = braid.tower.to(memory_format=torch.channels_last)
+        plain = pooled(tower, torch.from_numpy(on_white(data.rgba.numpy())), PIXELS)
+        features, names = [plain], [data.label]
+        for _ in range(VIEWS):
+            for chunk in torch.arange(len(data.rgba)).split(64):
+                rgb = augment.compose(data.rgba[chunk], data.mirrors[chunk], crops, PIXELS, rng)
+                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                    features.append(tower(normalise(rgb)).float().mean((2, 3)))
+            names.append(data.label)
+        self.features, self.names = torch.cat(features), torch.cat(names)
+        self.weight = data.weight.repeat(VIEWS + 1)
+        # Photographs have no names but those the prototypes, taught by the untouched tower, give them.
+        seen = pooled(tower, crops, PIXELS)
+        with torch.no_grad():
+            called = braid.projector.linear_1(seen).argmax(1)
+        self.photographs = (seen, called)
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, int]:
+        """One feature [1280] and the number of its name; one in six is a photograph."""
+        if torch.rand((), generator=rng) < 1 / 6:
+            features, names = self.photographs
+            number = int(torch.randint(len(names), (), generator=rng))
+            return features[number], int(names[number])
+        number = int(torch.multinomial(self.weight, 1, generator=rng))
+        return self.features[number], int(self.names[number])
+
+    def alike(self, name: int, count: int, rng: torch.Generator) -> Tensor:
+        """`count` views of things of one name [count, 1280], as a video's frames."""
+        same = (self.names == name).nonzero()[:, 0]
+        return self.features[same[torch.randint(len(same), (count,), generator=rng)]]
+
+
+class Sampler:
+    """Draws conversations: media tokens still to be computed, a question, the answer."""
+
+    def __init__(self, braid: Braid, views: Views, concepts: Concepts, utterances: Utterances, seed: int):
+        self.braid, self.views, self.names, self.utterances = braid, views, concepts.names, utterances
+        self.rng = torch.Generator().manual_seed(seed)
+        self.choice = random.Random(seed)
+
+    def picture(self) -> tuple[Tensor, str]:
+        feature, name = self.views.draw(self.rng)
+        return self.braid.picture_tokens(feature[None, None]), self.names[name]
+
+    def sound(self) -> tuple[Tensor, str]:
+        number = int(torch.randint(len(self.utterances), (), generator=self.rng))
+        features, mask = roughen(*batch([self.utterances.window(number)]), self.rng)
+        tokens = self.braid._marked("sound", self.braid.resampler(features, mask).flatten(0, 1))
+        return tokens, self.utterances.text(number).removeprefix("a ")
+
+    def draw(self) -> tuple[list[Tensor], str, str]:
+        """Media tokens in order, question, answer."""
+        kind = self.choice.choices(list(MIX), list(MIX.values()))[0]
+        if kind == "picture":
+            tokens, name = self.picture()
+            return [tokens], questions.ask(questions.PICTURE, self.choice), name
+        if kind == "sound":
+            tokens, name = self.sound()
+            return [tokens], questions.ask(questions.SOUND, self.choice), name
+        if kind == "two":
+            (first, a), (second, b) = self.picture(), self.picture()
+            wanted = self.choice.randrange(2)
+            return [first, second], self.choice.choice(questions.WHICH)[wanted], (a, b)[wanted]
+        if kind == "both":
+            media = [(self.picture(), "picture"), (self.sound(), "sound")]
+            self.choice.shuffle(media)
+            (_, name), of = wanted = media[self.choice.randrange(2)]
+            asked = questions.PICTURE[2:5] if of == "picture" else questions.SOUND[:6]
+            return [tokens for (tokens, _), _ in media], questions.ask(asked, self.choice), name
+        _, name = self.views.draw(self.rng)
+        frames = self.views.alike(name, self.choice.randint(2, 8), self.rng)
+        if not len(frames):
+            return self.draw()
+        tokens = self.braid.picture_tokens(frames[:, None])
+        return [tokens], questions.ask(questions.VIDEO, self.choice), self.names[name]
+
+
+def train(
+    braid: Braid, concepts: Concepts, language: LanguageModel, tokenizer: Tokenizer, utterances: Utterances,
+    out: Path, steps: int, seed: int,
+) -> None:  # fmt: skip
+    torch.manual_seed(seed)
+    braid.eval()  # batch norm keeps its statistics; there is no dropout
+    sampler = Sampler(braid, Views(braid, concepts, seed), concepts, utterances, seed)
+    before, slot, after = tokenizer.prompt([("user", [0])])
+    assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
+    prefix = language.new_cache(1, len(before))
+    with torch.no_grad():
+        language(splice(language.embedding, [before])[None], prefix)
+    groups = [
+        {"params": list(braid.marks.values()), "lr": 1e-2},
+        {"params": list(braid.projector.parameters()), "lr": 3e-4},
+        {"params": list(braid.resampler.parameters()), "lr": 2e-4},
+    ]
+    braid.tower.requires_grad_(False)
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
+    peak = [group["lr"] for group in optimiser.param_groups]
+    end = tokenizer.token("<|im_end|>")
+    out.mkdir(parents=True, exist_ok=True)
+    log = (out / "metrics.jsonl").open("w")
+    begun = time.time()
+    for step in range(steps):
+        rate = min(1, (step + 1) / 20) * (0.05 + 0.95 * (1 + math.cos(math.pi * step / steps)) / 2)
+        for group, lr in zip(optimiser.param_groups, peak, strict=True):
+            group["lr"] = lr * rate
+        rows, answers = [], []
+        for _ in range(BATCH):
+            media, question, name = sampler.draw()
+            answers.append([*tokenizer.encode(name), end])
+            rows.append(splice(language.embedding, [*media, tokenizer.encode(question), [*after, *answers[-1]]]))
+        hidden = language(nn.utils.rnn.pad_sequence(rows, batch_first=True), FixedPrefix(prefix))
+        states = torch.cat([
+            h[len(r) - len(a) - 1 : len(r) - 1] for h, r, a in zip(hidden, rows, answers, strict=True)
+        ])  # fmt: skip
+        logits = language.logits(states).float()
+        flat = torch.tensor([t for a in answers for t in a])
+        loss = F.cross_entropy(logits, flat)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 1.0)
+        optimiser.step()
+        if step % 10 == 0:
+            right = (logits.argmax(-1) == flat).float().mean()
+            row = {"step": step, "seconds": round(time.time() - begun), "loss": loss.item(), "right": right.item()}
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+        if step % 100 == 99 or step == steps - 1:
+            save(braid, concepts, out)
+
+
+def save(braid: Braid, concepts: Concepts, out: Path) -> None:
+    """The braid as a folder of ours, float16; ImageNet's classifier stays behind, nothing reads it."""
+    weights = {k: v.half().contiguous() for k, v in braid.state_dict().items() if v.is_floating_point()}
+    weights = {k: v for k, v in weights.items() if not k.startswith("tower.classifier")}
+    config = {"system": "llava", "names": len(concepts.names), **asdict(braid.config)}
+    save_folder(out / "braid", config, weights)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tower", type=Path, required=True)
+    parser.add_argument("--speech", type=Path, required=True)
+    parser.add_argument("--utterances", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    from trenza.systems import load
+
+    language, tokenizer = load.language()
+    table = language.embedding.weight.float()
+    braid, concepts = new_braid(args.tower, args.speech, tokenizer, table)
+    train(braid, concepts, language, tokenizer, Utterances(args.utterances), args.out, args.steps, args.seed)
+
+
+if __name__ == "__main__":
+    main()

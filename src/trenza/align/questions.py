@@ -1,0 +1,39 @@
+"""How people ask for a name: the questions of the naming stage. The tests ask in words of their own."""
+
+import random
+
+PICTURE = (
+    "What is this?", "What is it?", "What is in the picture?", "What is in this image?",
+    "What does the picture show?", "What do you see?", "What can you see here?", "Name the object.",
+    "Name this.", "What is shown here?", "Which thing is this?", "What object is this?",
+    "Tell me what this is.", "What is the name of this thing?", "Identify the object in the picture.",
+    "Describe the picture.", "What am I looking at?", "Can you name what is in the photo?",
+    "What is in this photo?", "What is drawn here?", "What kind of thing is this?", "what's this",
+    "What's in the picture?", "Say what you see.",
+)  # fmt: skip
+SOUND = (
+    "What word is spoken?", "What is said?", "Which word do you hear?", "What do you hear?",
+    "What does the voice say?", "Write down what is said.", "Transcribe this.", "Transcribe the speech.",
+    "What did they say?", "What is the spoken word?", "Repeat what you hear.", "What is being said?",
+    "Which words are spoken in the recording?", "What do they say in the audio?", "what's being said",
+    "Write the word you hear.",
+)  # fmt: skip
+VIDEO = (
+    "What is in the video?", "What does the video show?", "What do you see in the video?",
+    "What is this video about?", "Name the thing in the clip.", "What is shown in the video?",
+)  # fmt: skip
+WHICH = (
+    ("What is in the first picture?", "What is in the second picture?"),
+    ("What does the first image show?", "What does the second image show?"),
+    ("Name the object in picture 1.", "Name the object in picture 2."),
+    ("What is the first thing?", "What is the second thing?"),
+)  # fmt: skip
+HINTS = (
+    "", "", "", "", " Answer with one or two words.", " Answer with the name only.", " Be brief.",
+    " Just the name.", " One word, please.",
+)  # fmt: skip
+
+
+def ask(questions: tuple[str, ...], rng: random.Random) -> str:
+    """One of the questions, now and then with a hint at the form of the answer."""
+    return rng.choice(questions) + rng.choice(HINTS)

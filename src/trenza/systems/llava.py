@@ -1,0 +1,92 @@
+"""LLaVA: a tower, a bridge, and the media's tokens among the words (Liu et al. 2023, figure 1).
+
+One prompt is a list of pieces in reading order: token numbers, or the finished tokens of a medium.
+`splice` is the only place where they become one sequence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trenza.bridges.projector import Projector, ProjectorConfig
+from trenza.bridges.resampler import Resampler, ResamplerConfig
+from trenza.systems import hearing
+from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
+from trenza.towers.language import LanguageModel
+from trenza.towers.whisper import Whisper
+
+Piece = list[int] | Tensor  # token numbers, or media tokens [T, D]
+
+
+@dataclass(frozen=True)
+class LlavaConfig:
+    """What the trained part consists of; the language model and Whisper are named, not contained."""
+
+    pixels: int
+    marks: int  # learned tokens before and after each medium
+    tower: EfficientNetConfig
+    projector: ProjectorConfig
+    resampler: ResamplerConfig
+
+    @classmethod
+    def from_dict(cls, config: dict) -> "LlavaConfig":
+        return cls(
+            config["pixels"], config["marks"], EfficientNetConfig(**config["tower"]),
+            ProjectorConfig(**config["projector"]), ResamplerConfig(**config["resampler"]),
+        )  # fmt: skip
+
+
+def splice(embedding: nn.Embedding, pieces: Sequence[Piece]) -> Tensor:
+    """Pieces in order to one packed sequence [T, D] in the embedding's type."""
+    words = torch.tensor([t for p in pieces if isinstance(p, list) for t in p], dtype=torch.long)
+    embedded = iter(embedding(words).split([len(p) for p in pieces if isinstance(p, list)]))
+    return torch.cat([next(embedded) if isinstance(p, list) else p.to(embedding.weight.dtype) for p in pieces])
+
+
+class Braid(nn.Module):
+    """The trained part: picture tower and bridge, speech bridge, and the marks around media."""
+
+    def __init__(self, config: LlavaConfig):
+        super().__init__()
+        self.config = config
+        self.tower = EfficientNet(config.tower)
+        self.projector = Projector(config.projector)
+        self.resampler = Resampler(config.resampler)
+        self.marks = nn.ParameterDict({
+            f"{kind}_{side}": nn.Parameter(torch.randn(config.marks, config.projector.out) * 0.1)
+            for kind in ("picture", "sound") for side in ("begin", "end")
+        })  # fmt: skip
+
+    @torch.no_grad()
+    def picture_features(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, size, size, 3] to one feature a picture [N, 1, 1280]: the mean over the map."""
+        x = EfficientNet.normalise(pixels.permute(0, 3, 1, 2))
+        x = F.interpolate(x, size=self.config.pixels, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
+        return self.tower(x).mean((2, 3))[:, None]
+
+    def _marked(self, kind: str, tokens: Tensor) -> Tensor:
+        """Tokens [T, D] of one medium between its marks."""
+        return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
+
+    def picture_tokens(self, features: Tensor) -> Tensor:
+        """Features of one picture or of a video's frames [N, 1, 1280] to language tokens [T, D]."""
+        return self._marked("picture", self.projector(features).flatten(0, 1))
+
+    def sound_tokens(self, windows: list[Tensor]) -> Tensor:
+        """Whisper features of a sound's windows, each [tokens, 384], to language tokens [T, D]."""
+        return self._marked("sound", self.resampler(*hearing.batch(windows)).flatten(0, 1))
+
+
+class Llava(nn.Module):
+    def __init__(self, language: LanguageModel, whisper: Whisper, braid: Braid):
+        super().__init__()
+        self.language, self.whisper, self.braid = language, whisper, braid
+
+    def hidden(self, sequences: list[list[Piece]]) -> tuple[Tensor, Tensor]:
+        """Prompts of any lengths to hidden states [B, T, D] (padded at the end) and lengths [B]."""
+        spliced = [splice(self.language.embedding, pieces) for pieces in sequences]
+        lengths = torch.tensor([len(s) for s in spliced])
+        return self.language(nn.utils.rnn.pad_sequence(spliced, batch_first=True)), lengths

@@ -1,0 +1,54 @@
+"""The reference media that support is measured against: what an answer is worth without this evidence.
+
+Grey and noise, and a few ordinary media of the same kind, so that no single odd one decides. The pictures
+are from Noto Emoji (Apache-2.0); the two sentences were spoken by espeak-ng.
+"""
+
+import wave
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from trenza.signals import Audio, Image, Video
+
+FOLDER = Path(__file__).parent / "reference_media"
+PICTURES = ("house", "tree", "car", "person")
+SENTENCES = ("weather", "station")
+
+
+@cache
+def pictures() -> tuple[Image, ...]:
+    """Grey, noise and four ordinary pictures."""
+    rng = np.random.default_rng(0)
+    made = [np.full((96, 96, 3), 128, np.uint8), rng.integers(0, 256, (96, 96, 3), np.uint8)]
+    for name in PICTURES:
+        with Pillow.open(FOLDER / f"{name}.png") as image:
+            made.append(np.asarray(image.convert("RGB")))
+    return tuple(Image(pixels) for pixels in made)
+
+
+@cache
+def _sounds() -> tuple[np.ndarray, ...]:
+    """Silence, noise and two spoken sentences, float32; repeated to the length asked for."""
+    rng = np.random.default_rng(0)
+    made = [np.zeros(16_000, np.float32), (rng.standard_normal(16_000) * 0.05).astype(np.float32)]
+    for name in SENTENCES:
+        with wave.open(str(FOLDER / f"{name}.wav")) as reader:
+            made.append(np.frombuffer(reader.readframes(reader.getnframes()), np.int16).astype(np.float32) / 32768)
+    return tuple(made)
+
+
+def references(signal: Image | Audio | Video) -> list[Image | Audio | Video]:
+    """Reference media that take as many tokens as `signal`: pictures for frames, sounds for sound."""
+    if isinstance(signal, Image):
+        return list(pictures())
+    if isinstance(signal, Audio):
+        return [Audio(np.resize(sound, len(signal.samples))) for sound in _sounds()]
+    frames = len(signal.frames)
+    sounds = references(signal.audio) if signal.audio is not None else [None] * len(_sounds())
+    return [
+        Video(np.broadcast_to(picture.pixels, (frames, *picture.pixels.shape)), signal.times, sound)
+        for picture, sound in zip(pictures(), sounds, strict=False)
+    ]

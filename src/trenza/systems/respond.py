@@ -1,0 +1,233 @@
+"""A responder over LLaVA: prompt, generation, scores and support."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trenza.conversation import Answer, Conversation, Support, Usage
+from trenza.errors import UsageError
+from trenza.layers.sampling import sample
+from trenza.signals import Audio, Image, Video
+from trenza.signals.normalise import square
+from trenza.systems import hearing
+from trenza.systems.llava import Llava, Piece, splice
+from trenza.checkpoints.tokenizer import Slot, Tokenizer
+from trenza.systems.references import references
+
+VIDEO_FRAMES = 8
+TURN_ENDS = "<|im_end|>"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn. Temperature 0 is greedy; `stop` strings end the answer and are cut off."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise UsageError(
+                f"max_tokens {self.max_tokens} must be 1 or more, temperature {self.temperature} 0 or more, "
+                f"top_p {self.top_p} above 0 and at most 1"
+            )
+
+
+@dataclass
+class Timings:
+    """Seconds of each phase of the last answer."""
+
+    encode: float = 0.0
+    prefill: float = 0.0
+    decode_per_token: float = 0.0
+    first_token: float = 0.0
+    support: float = 0.0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation ready to run: its pieces, and which of them are media (by their signal)."""
+
+    pieces: list[Piece]
+    media: dict[int, Image | Audio | Video] = field(default_factory=dict)
+
+    @property
+    def media_tokens(self) -> int:
+        return sum(len(self.pieces[i]) for i in self.media)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(p) for p in self.pieces)
+
+
+class LlavaResponder:
+    def __init__(self, model: Llava, tokenizer: Tokenizer, context: int = 2048):
+        self.model, self.tokenizer, self.context = model, tokenizer, context
+        self.timings = Timings()
+        self._end = tokenizer.token(TURN_ENDS)
+        self._reference_tokens: dict[tuple, Tensor] = {}
+
+    # --- from conversation to prompt -------------------------------------------------------------
+
+    def encode(self, signal: Image | Audio | Video) -> Tensor:
+        """One medium to language tokens [T, D]."""
+        braid = self.model.braid
+        if isinstance(signal, Image):
+            return braid.picture_tokens(braid.picture_features(self._pixels(signal.pixels[None])))
+        if isinstance(signal, Audio):
+            windows = hearing.windows(torch.from_numpy(signal.samples))
+            return braid.sound_tokens(hearing.hear(self.model.whisper, windows))
+        chosen = np.linspace(0, len(signal.frames) - 1, min(VIDEO_FRAMES, len(signal.frames))).round().astype(int)
+        seen = braid.picture_tokens(braid.picture_features(self._pixels(signal.frames[chosen])))
+        return torch.cat([seen, self.encode(signal.audio)]) if signal.audio is not None else seen
+
+    @staticmethod
+    def _pixels(frames: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.stack([square(Image(f), 224) for f in frames]))
+
+    @torch.no_grad()
+    def prompt(self, conversation: Conversation) -> Prompt:
+        """Raises UsageError when the conversation is longer than the context."""
+        parts = [part for message in conversation.messages for part in message.parts]
+        numbers = iter(range(len(parts)))
+        roles = [(m.role, [next(numbers) for _ in m.parts]) for m in conversation.messages]
+        pieces: list[Piece] = []
+        media = {}
+        for piece in self.tokenizer.prompt(roles):
+            if not isinstance(piece, Slot):
+                pieces.append(piece)
+                continue
+            signal = parts[piece.index].signal
+            if isinstance(signal, str):
+                pieces.append(self.tokenizer.encode(signal))
+            else:
+                media[len(pieces)] = signal
+                pieces.append(self.encode(signal))
+        ready = Prompt(pieces, media)
+        if ready.tokens >= self.context:
+            raise UsageError(
+                f"the conversation has {ready.tokens} tokens, the limit is {self.context - 1}; "
+                "ask with less text or fewer media"
+            )
+        return ready
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def respond(self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True) -> Answer:
+        """The whole answer; see `stream`."""
+        stream = self.stream(conversation, sampling, support)
+        while True:
+            try:
+                next(stream)
+            except StopIteration as done:
+                return done.value
+
+    @torch.no_grad()
+    def stream(
+        self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True
+    ) -> Iterator[str]:
+        """Yields the answer's text as it is made; the generator's return value is the Answer."""
+        begun = time.perf_counter()
+        prompt = self.prompt(conversation)
+        encoded = time.perf_counter()
+        rng = torch.Generator().manual_seed(sampling.seed)
+        language = self.model.language
+        room = min(sampling.max_tokens, self.context - prompt.tokens)
+        cache = language.new_cache(1, prompt.tokens + room)
+        hidden = language(splice(language.embedding, prompt.pieces)[None], cache)
+        logits = language.logits(hidden[0, -1])
+        prefilled = time.perf_counter()
+        tokens: list[int] = []
+        first = 0.0
+        text = sent = ""
+        while len(tokens) < room:
+            token = sample(logits, sampling.temperature, sampling.top_p, rng)
+            first = first or time.perf_counter()
+            if token == self._end:
+                break
+            tokens.append(token)
+            text = self.tokenizer.decode(tokens)
+            cut = min((text.find(s) for s in sampling.stop if s in text), default=-1)
+            if cut >= 0:
+                text = text[:cut]
+                break
+            ready = _sendable(text, sampling.stop)
+            if len(ready) > len(sent):
+                yield ready[len(sent) :]
+                sent = ready
+            if len(tokens) < room:
+                logits = language.logits(language(language.embedding(torch.tensor([[token]])), cache)[0, -1])
+        if len(text) > len(sent):
+            yield text[len(sent) :]
+        decoded = time.perf_counter()
+        raised = self.support(prompt, tokens) if support and prompt.media and tokens else None
+        self.timings = Timings(
+            encoded - begun, prefilled - encoded, (decoded - prefilled) / max(1, len(tokens)),
+            (first or decoded) - begun, time.perf_counter() - decoded,
+        )  # fmt: skip
+        usage = Usage(prompt.tokens, prompt.media_tokens, len(tokens))
+        return Answer(text=text.strip(), evidence=(), support=raised, usage=usage, abstained=False)
+
+    # --- scores ----------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def score(self, conversation: Conversation, candidates: Sequence[str]) -> list[float]:
+        """log p of each candidate as the whole answer, its end included, in nats."""
+        pieces = self.prompt(conversation).pieces
+        answers = [[*self.tokenizer.encode(c), self._end] for c in candidates]
+        return self._log_likelihood([pieces] * len(answers), answers).tolist()
+
+    def _log_likelihood(self, prompts: Sequence[list[Piece]], answers: Sequence[list[int]]) -> Tensor:
+        """Sum of log p of each answer's tokens behind its prompt, [B], float32."""
+        out = []
+        for start in range(0, len(answers), 16):  # bounded memory, however many candidates
+            some = answers[start : start + 16]
+            rows = [[*p, a] for p, a in zip(prompts[start : start + 16], some, strict=True)]
+            hidden, lengths = self.model.hidden(rows)
+            for states, length, answer in zip(hidden, lengths.tolist(), some, strict=True):
+                predicting = states[length - len(answer) - 1 : length - 1]
+                log_p = self.model.language.logits(predicting).float().log_softmax(-1)
+                out.append(log_p.gather(1, torch.tensor(answer)[:, None]).sum())
+        return torch.stack(out)
+
+    @torch.no_grad()
+    def support(self, prompt: Prompt, answer: list[int]) -> Support:
+        """How much this media raised the answer over the reference media (DESIGN section 2), in nats."""
+        banks = {i: self._bank(signal, len(prompt.pieces[i])) for i, signal in prompt.media.items()}
+        rows = [prompt.pieces]
+        for number in range(min(len(bank) for bank in banks.values())):
+            rows.append([banks[i][number] if i in banks else p for i, p in enumerate(prompt.pieces)])
+        log_p = self._log_likelihood(rows, [answer] * len(rows))
+        reference = log_p[1:].logsumexp(0) - np.log(len(rows) - 1)
+        total = float(log_p[0] - reference)
+        return Support(total=total, per_token=total / len(answer), supported=total > 0)
+
+    def _bank(self, signal: Image | Audio | Video, length: int) -> Tensor:
+        """Reference tokens [R, length, D] that take this medium's place, kept for the process."""
+        shape = _shape(signal)
+        if shape not in self._reference_tokens:
+            self._reference_tokens[shape] = torch.stack([self.encode(r) for r in references(signal)])
+        return self._reference_tokens[shape]
+
+
+def _shape(signal: Image | Audio | Video) -> tuple:
+    """What decides how many tokens a medium has; media of one shape share their references."""
+    if isinstance(signal, Image):
+        return ("image",)
+    if isinstance(signal, Audio):
+        return ("audio", len(hearing.windows(torch.from_numpy(signal.samples))))
+    return ("video", min(VIDEO_FRAMES, len(signal.frames)), _shape(signal.audio) if signal.audio else None)
+
+
+def _sendable(text: str, stop: tuple[str, ...]) -> str:
+    """The part of the text that no later token can take back: no half letter, no half stop string."""
+    text = text.removesuffix("\ufffd")
+    held = max((n for s in stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0)
+    return text[: len(text) - held]
