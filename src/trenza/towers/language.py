@@ -139,6 +139,22 @@ def from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
+def to_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The way back: our names to those of a public Llama-family checkpoint."""
+    theirs = {ours: name for name, ours in _BLOCK_NAMES.items()}
+    converted = {}
+    for name, tensor in weights.items():
+        if name == "head.weight":
+            converted["lm_head.weight"] = tensor
+        elif name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            owner, leaf = rest.rsplit(".", 1)
+            converted[f"model.layers.{number}.{theirs[owner]}.{leaf}"] = tensor
+        else:
+            converted["model." + name.replace("embedding", "embed_tokens")] = tensor
+    return converted
+
+
 def build(config: Mapping[str, Any], weights: Mapping[str, Tensor], dtype: torch.dtype) -> LanguageModel:
     """A model with its weights, in `dtype`. Nothing is allocated twice: tensors are taken as they are."""
     parsed = LanguageConfig.from_transformers(config)

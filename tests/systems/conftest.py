@@ -1,0 +1,31 @@
+"""A tiny LLaVA with random weights: everything of the real one but its size."""
+
+import pytest
+import torch
+
+from trenza.bridges.projector import ProjectorConfig
+from trenza.bridges.resampler import ResamplerConfig
+from trenza.layers.block import BlockConfig
+from trenza.systems.llava import Braid, Llava, LlavaConfig
+from trenza.towers.efficientnet import LITE0
+from trenza.towers.language import LanguageConfig, LanguageModel
+from trenza.towers.whisper import Whisper, WhisperConfig
+
+WIDTH = 48
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Llava:
+    torch.manual_seed(0)
+    block = BlockConfig(
+        WIDTH, 4, 64, kv_heads=2, head_width=12, bias="", norm="rms", eps=1e-5, activation="silu", gated=True
+    )
+    language = LanguageModel(LanguageConfig(97, 3, block, 10_000.0, tied=True))
+    config = LlavaConfig(
+        64, 2, LITE0, ProjectorConfig("memory", 1280, WIDTH, hidden=30, tokens=3),
+        ResamplerConfig(32, 24, WIDTH, latents=5, heads=2, positions=160),
+    )  # fmt: skip
+    whisper = Whisper(WhisperConfig(32, 2, 64, 1, 1, vocabulary=50))
+    for parameter in language.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return Llava(language, whisper, Braid(config)).eval().requires_grad_(False)
