@@ -16,6 +16,7 @@ from trenza.signals.sounds import read_sound
 from trenza.signals.streams import frames, open_container, open_decoder
 
 _JUMP = 2.0  # seconds to the next frame wanted, from which on seeking is tried
+_UNNAMED = 2  # FFmpeg AVCOL_SPC_UNSPECIFIED, which PyAV has no name for
 
 
 def read_movie(
@@ -44,7 +45,7 @@ def read_movie(
     if audio is not None:
         file.seek(0)
         with open_container(file, name) as container:  # the first pass went through the file out of order
-            sound = read_sound(container, container.streams[audio.index], limits, "video_seconds", zero)
+            sound = read_sound(container, container.streams.audio[0], limits, "video_seconds", zero)
     return Video(kept, times, sound, max(seconds, sound.seconds if sound else 0.0))
 
 
@@ -156,7 +157,7 @@ def _seek(container, stream, target: float) -> bool:
 def _to_rgb(frame: av.VideoFrame, size: tuple[int, int], rotation: float) -> np.ndarray:
     """A frame scaled to `size` (width, height) and turned upright: uint8 [H, W, 3]."""
     # files that don't name their colours are taken as players take them: high definition is BT.709
-    unnamed = frame.colorspace == Colorspace.UNSPECIFIED
+    unnamed = frame.colorspace == _UNNAMED
     space = Colorspace.ITU709 if unnamed and frame.height >= 720 else None
     small = frame.reformat(*size, "rgb24", src_colorspace=space, interpolation="AREA", threads=1)
     return np.ascontiguousarray(np.rot90(small.to_ndarray(), round(rotation / 90)))

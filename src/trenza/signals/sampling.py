@@ -8,8 +8,8 @@ from trenza.signals.limits import Limits, check_decoded
 def sample_times(seconds: float, frames_per_second: float, limits: Limits) -> list[float]:
     """Evenly spaced times from 0 to before `seconds`; fewer a second where Limits.frames asks for it."""
     step = max(1 / frames_per_second, seconds / limits.frames)
-    # a hair less, so that 2.0000001 s at one frame a second are 2 frames
-    count = max(1, math.ceil(seconds / step - 1e-3))
+    # a little less: lengths are often a few hundredths too long, by the sound or by rounding
+    count = max(1, math.ceil(seconds / step - 0.05))
     return [index * step for index in range(min(count, limits.frames))]
 
 

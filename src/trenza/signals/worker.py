@@ -63,7 +63,7 @@ def _attempt(file: BinaryIO, request: dict) -> tuple[Image | Audio | Video | Non
     except OSError as error:
         detail = error.strerror or str(error)
     except Exception as error:  # whatever a library raises over a damaged file
-        detail = str(error) or type(error).__name__
+        detail = f"{type(error).__name__}: {error}"
     detail = as_one_line(detail)[:120]
     return None, {"error": f"is damaged or cut off ({detail}); get it or convert it again."}
 
