@@ -5,7 +5,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from trenza.checkpoints.cache import cache_dir
+from trenza.cache import cache_dir
 from trenza.errors import DataError
 
 # Package of each source, by client. Pinned where the client can pin, so that hashes stay comparable.
