@@ -64,7 +64,10 @@ def photographs(seed: int) -> list[tuple[str, list]]:
     names = pictures.imagenet_names()
     _, cutouts = rendered([p for p in pictures.stamps() if p.test and p.group == "photograph"])
     sets = []
-    for title, rgb in (("photograph crops", photograph_crops(True, 20, seed)), ("photograph cut-outs", on_white(cutouts))):
+    for title, rgb in (
+        ("photograph crops", photograph_crops(True, 20, seed)),
+        ("photograph cut-outs", on_white(cutouts)),
+    ):
         with torch.no_grad():
             best = teacher.classifier(pooled(teacher, torch.from_numpy(rgb), 260)).topk(5).indices
         accepted = [{name for c in five for name in names[c]} for five in best.tolist()]

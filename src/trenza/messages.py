@@ -55,7 +55,9 @@ def _part(part: Any, at: str, files: bool, limits: Limits) -> Part:
         return text(_get(part, "text", str, at))
     if kind == "input_audio":
         data = _get(_get(part, kind, dict, at), "data", str, f"{at}.{kind}")
-        return medium(decode(_base64(data, f"{at}.{kind}.data", limits), name=at, kind="audio", limits=limits), at, "upload")
+        return medium(
+            decode(_base64(data, f"{at}.{kind}.data", limits), name=at, kind="audio", limits=limits), at, "upload"
+        )
     if kind in URL_PARTS:
         url = _get(_get(part, kind, dict, at), "url", str, f"{at}.{kind}")
         return _from_url(url, URL_PARTS[kind], f"{at}.{kind}.url", files, limits)
@@ -81,7 +83,9 @@ def _from_url(url: str, kind: str, at: str, files: bool, limits: Limits) -> Part
 
 def _base64(data: str, at: str, limits: Limits) -> bytes:
     if len(data) * 3 // 4 > limits.bytes:
-        raise UsageError(f"{at} holds {len(data) * 3 // 4} bytes, the limit is {limits.bytes} (Limits.bytes); send a smaller file")
+        raise UsageError(
+            f"{at} holds {len(data) * 3 // 4} bytes, the limit is {limits.bytes} (Limits.bytes); send a smaller file"
+        )
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,2 +1,4 @@
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes minutes; leave out with -m 'not slow'")
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for signal_files, which the tests here share

@@ -32,9 +32,7 @@ def animation_bytes(name: str, count: int = 6, duration: int = 500, **options) -
     frames = [PIL.Image.new("RGB", (24, 16), (30 * i, 30 * i, 30 * i)) for i in range(count)]
     if name == "WEBP":
         options |= {"lossless": True}
-    return picture_bytes(
-        frames[0], name, save_all=True, append_images=frames[1:], duration=duration, loop=0, **options
-    )
+    return picture_bytes(frames[0], name, save_all=True, append_images=frames[1:], duration=duration, loop=0, **options)
 
 
 def tone(seconds: float, rate: int, hertz: float = 440, loudness: float = 0.5) -> np.ndarray:

@@ -97,9 +97,7 @@ def bomb(_: bytearray, rng: random.Random, __) -> bytearray:
     """A PNG, TIFF, BMP, GIF, WAV or FLAC whose header promises far more than the file holds."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        )
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     side = rng.choice((7_900, 8_000, 20_000, 60_000, 2**31 - 1))
     other = rng.choice((1, side))
@@ -110,11 +108,7 @@ def bomb(_: bytearray, rng: random.Random, __) -> bytearray:
         rows = zlib.compress(bytes(rng.choice((1000, 40_000_000))), 1)
         palette = chunk(b"PLTE", bytes(768)) if colour == 3 else b""
         return bytearray(
-            b"\x89PNG\r\n\x1a\n"
-            + chunk(b"IHDR", header)
-            + palette
-            + chunk(b"IDAT", rows)
-            + chunk(b"IEND", b"")
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
         )
     if kind == 1:
         bits = rng.choice((1, 8, 16, 32))
@@ -129,9 +123,7 @@ def bomb(_: bytearray, rng: random.Random, __) -> bytearray:
         fields = b"".join(struct.pack("<HHII", tag, form, 1, value & 0xFFFFFFFF) for tag, form, value in tags)
         return bytearray(b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(2000))
     if kind == 2:
-        info = struct.pack(
-            "<IiiHHIIiiII", 40, side, other, 1, rng.choice((1, 8, 24, 32)), rng.choice((0, 1)), *[0] * 5
-        )
+        info = struct.pack("<IiiHHIIiiII", 40, side, other, 1, rng.choice((1, 8, 24, 32)), rng.choice((0, 1)), *[0] * 5)
         return bytearray(b"BM" + struct.pack("<IHHI", 2**31, 0, 0, 54) + info + bytes(3000))
     if kind == 3:
         screen = struct.pack("<HHBBB", side & 0xFFFF, other & 0xFFFF, 0x80, 0, 0) + bytes(6)
@@ -139,17 +131,8 @@ def bomb(_: bytearray, rng: random.Random, __) -> bytearray:
         return bytearray(b"GIF89a" + screen + frame * rng.choice((1, 3000)) + b";")
     if kind == 4:
         rate, channels = rng.choice((1, 16_000, 2**31 - 1)), rng.choice((1, 2, 255, 65_535))
-        form = struct.pack(
-            "<HHIIHH", rng.choice((1, 3)), channels, rate, rate, channels * 2 & 0xFFFF or 1, 16
-        )
-        body = (
-            b"WAVEfmt "
-            + struct.pack("<I", 16)
-            + form
-            + b"data"
-            + struct.pack("<I", 2**32 - 1)
-            + bytes(50_000)
-        )
+        form = struct.pack("<HHIIHH", rng.choice((1, 3)), channels, rate, rate, channels * 2 & 0xFFFF or 1, 16)
+        body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2**32 - 1) + bytes(50_000)
         return bytearray(b"RIFF" + struct.pack("<I", 2**32 - 1) + body)
     stream = bytes.fromhex("80000022 1000 ffff 000000 ffffff") + rng.randbytes(24)
     return bytearray(b"fLaC" + stream + rng.randbytes(3000))

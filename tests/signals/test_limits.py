@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -21,9 +22,7 @@ from trenza.signals.wire import receive_signal, send
 
 def png_of(width: int, height: int, rows: bytes) -> bytes:
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        )
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -46,9 +45,7 @@ def child_peak() -> int:
 def test_png_with_an_absurd_header():
     worker.stop()
     refused(png_of(100_000, 100_000, zlib.compress(bytes(1000))), r"32,768 \(Limits.side\)")
-    refused(
-        png_of(30_000, 30_000, zlib.compress(bytes(1000))), r"64,000,000 \(Limits.pixels\); scale it down"
-    )
+    refused(png_of(30_000, 30_000, zlib.compress(bytes(1000))), r"64,000,000 \(Limits.pixels\); scale it down")
     assert child_peak() < 200e6  # refused before memory was spent
 
 
@@ -160,12 +157,11 @@ def test_worker_ends_with_its_parent():
         "import os, signal, sys; from trenza.signals import decode; from trenza.signals.process import worker\n"
         "decode(sys.stdin.buffer.read()); print(worker.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code], input=picture_bytes(quarters(), "PNG"), capture_output=True
-    )
+    out = subprocess.run([sys.executable, "-c", code], input=picture_bytes(quarters(), "PNG"), capture_output=True)
     pid = int(out.stdout)
     for _ in range(50):
-        if not os.path.exists(f"/proc/{pid}/cmdline") or not open(f"/proc/{pid}/cmdline").read():
+        cmdline = Path(f"/proc/{pid}/cmdline")  # empty in a process that has ended, until it is waited for
+        if not cmdline.exists() or not cmdline.read_bytes():
             return
         time.sleep(0.1)
     pytest.fail("the worker outlived its parent")

@@ -76,5 +76,5 @@ def test_seconds():
 
 def test_limits_are_positive():
     for wrong in (0, -1, float("inf"), float("nan"), "9", True):
-        with pytest.raises(UsageError, match="Limits.pixels"):
+        with pytest.raises(UsageError, match=r"Limits\.pixels"):
             Limits(pixels=wrong)

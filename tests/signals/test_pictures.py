@@ -155,7 +155,7 @@ def test_still_gif_and_webp_are_images():
 
 
 def test_wrong_kind_names_the_way_out():
-    with pytest.raises(SignalError, match="cow.png is a picture and has no sound; decode it without kind"):
+    with pytest.raises(SignalError, match=r"cow\.png is a picture and has no sound; decode it without kind"):
         decode(picture_bytes(quarters(), "PNG"), name="cow.png", kind="audio")
 
 

@@ -11,9 +11,7 @@ from trenza.signals import SAMPLE_RATE, Audio, Video, decode
 
 def pitch(samples: np.ndarray) -> float:
     """Loudest frequency, in hertz."""
-    return float(
-        np.abs(np.fft.rfft(samples * np.hanning(len(samples)))).argmax() * SAMPLE_RATE / len(samples)
-    )
+    return float(np.abs(np.fft.rfft(samples * np.hanning(len(samples)))).argmax() * SAMPLE_RATE / len(samples))
 
 
 def loudness(samples: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """The splice, held to transformers' LLaVA on the same weights."""
 
-import peer
 import torch
 
+import peer
 from trenza.systems.llava import splice
 
 IMAGE_TOKEN = 96

@@ -8,8 +8,10 @@ from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.towers import language
 
-TINY = dict(vocab_size=97, hidden_size=48, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-5)  # fmt: skip
+TINY = {
+    "vocab_size": 97, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+}  # fmt: skip
 FAMILY = {
     "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM, {}),
     "llama_tied_biased": (

@@ -6,8 +6,10 @@ import transformers
 
 from trenza.towers import vit
 
-TINY = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
-            image_size=32, patch_size=8)  # fmt: skip
+TINY = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

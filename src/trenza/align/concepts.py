@@ -91,7 +91,9 @@ def photograph_crops(test: bool, each: int, seed: int, size: int = PIXELS) -> np
             side = int(min(rgb.size) * rng.uniform(0.2, 1.0))
             left = int(rng.integers(0, rgb.width - side + 1))
             top = int(rng.integers(0, rgb.height - side + 1))
-            crop = rgb.resize((size, size), Pillow.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=3)
+            crop = rgb.resize(
+                (size, size), Pillow.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=3
+            )
             crops.append(np.asarray(crop).transpose(2, 0, 1))
     return np.stack(crops)
 

@@ -14,6 +14,7 @@ import random
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,11 @@ from torch import Tensor, nn
 
 from trenza.align import augment, questions
 from trenza.align.concepts import (
-    CROPS_A_PHOTOGRAPH, Concepts, on_white, photograph_crops, training_pictures,
+    CROPS_A_PHOTOGRAPH,
+    Concepts,
+    on_white,
+    photograph_crops,
+    training_pictures,
 )  # fmt: skip
 from trenza.align.speech import RESAMPLER, Utterances, roughen
 from trenza.align.tower import Pictures, normalise, pooled
@@ -73,7 +78,7 @@ class Views:
         rng = torch.Generator().manual_seed(seed)
         data = Pictures(training_pictures(), concepts.index())
         crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
-        tower = braid.tower.to(memory_format=torch.channels_last)
+        tower = braid.tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         plain = pooled(tower, torch.from_numpy(on_white(data.rgba.numpy())), PIXELS)
         features, names = [plain], [data.label]
         for _ in range(VIEWS):
@@ -120,7 +125,7 @@ class Sampler:
     def sound(self) -> tuple[Tensor, str]:
         number = int(torch.randint(len(self.utterances), (), generator=self.rng))
         features, mask = roughen(*batch([self.utterances.window(number)]), self.rng)
-        tokens = self.braid._marked("sound", self.braid.resampler(features, mask).flatten(0, 1))
+        tokens = self.braid.marked("sound", self.braid.resampler(features, mask).flatten(0, 1))
         return tokens, self.utterances.text(number).removeprefix("a ")
 
     def draw(self) -> tuple[list[Tensor], str, str]:
@@ -137,17 +142,16 @@ class Sampler:
             wanted = self.choice.randrange(2)
             return [first, second], self.choice.choice(questions.WHICH)[wanted], (a, b)[wanted]
         if kind == "both":
-            media = [(self.picture(), "picture"), (self.sound(), "sound")]
+            media = [(*self.picture(), questions.PICTURE[2:5]), (*self.sound(), questions.SOUND[:6])]
             self.choice.shuffle(media)
-            (_, name), of = wanted = media[self.choice.randrange(2)]
-            asked = questions.PICTURE[2:5] if of == "picture" else questions.SOUND[:6]
-            return [tokens for (tokens, _), _ in media], questions.ask(asked, self.choice), name
-        _, name = self.views.draw(self.rng)
-        frames = self.views.alike(name, self.choice.randint(2, 8), self.rng)
+            _, name, asked = self.choice.choice(media)
+            return [tokens for tokens, _, _ in media], questions.ask(asked, self.choice), name
+        _, number = self.views.draw(self.rng)
+        frames = self.views.alike(number, self.choice.randint(2, 8), self.rng)
         if not len(frames):
             return self.draw()
         tokens = self.braid.picture_tokens(frames[:, None])
-        return [tokens], questions.ask(questions.VIDEO, self.choice), self.names[name]
+        return [tokens], questions.ask(questions.VIDEO, self.choice), self.names[number]
 
 
 def train(
@@ -162,7 +166,7 @@ def train(
     prefix = language.new_cache(1, len(before))
     with torch.no_grad():
         language(splice(language.embedding, [before])[None], prefix)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": list(braid.marks.values()), "lr": 1e-2},
         {"params": list(braid.projector.parameters()), "lr": 3e-4},
         {"params": list(braid.resampler.parameters()), "lr": 2e-4},

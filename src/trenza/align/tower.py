@@ -23,7 +23,12 @@ from torch import Tensor, nn
 
 from trenza.align import augment
 from trenza.align.concepts import (
-    CROPS_A_PHOTOGRAPH, PIXELS, Concepts, concepts_of, on_white, photograph_crops, rendered,
+    CROPS_A_PHOTOGRAPH,
+    Concepts,
+    concepts_of,
+    on_white,
+    photograph_crops,
+    rendered,
     training_pictures,
 )  # fmt: skip
 from trenza.data.corpora.pictures import THINGS, Picture
@@ -123,7 +128,7 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
     cutouts = data.rgba[data.photograph]
     photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
-    teacher = start.eval().to(memory_format=torch.channels_last)
+    teacher = start.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     targets, features = teach(teacher, photographs, concepts)
     keys = first_prototypes(teacher, data, concepts)
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
@@ -133,9 +138,7 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
         part.requires_grad_(False)
     model = nn.ModuleDict({"tower": tower, "prototypes": keys})
-    average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
-    )
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     tuned = [p for p in tower.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [{"params": tuned, "lr": 4e-4}, {"params": keys.parameters(), "lr": 8e-4}], weight_decay=0.02
@@ -169,8 +172,10 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
         average.update_parameters(model)
         if step % 20 == 0:
             right = (logits[:NAMED].argmax(1) == data.label[named]).float().mean()
-            row = dict(step=step, seconds=round(time.time() - begun), loss=loss.item(), naming=naming.item(),
-                       teaching=teaching.item(), keeping=keeping.item(), right=right.item())  # fmt: skip
+            row = {
+                "step": step, "seconds": round(time.time() - begun), "loss": loss.item(), "right": right.item(),
+                "naming": naming.item(), "teaching": teaching.item(), "keeping": keeping.item(),
+            }  # fmt: skip
             log.write(json.dumps(row) + "\n")
             log.flush()
         if step % 200 == 199:

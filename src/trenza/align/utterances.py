@@ -1,6 +1,6 @@
 """Spoken names for training: made by espeak-ng, roughened, heard by Whisper's encoder, kept on disk.
 
-    python -m trenza.align.utterances --out DIR [--count 40000] [--seed 0]
+python -m trenza.align.utterances --out DIR [--count 40000] [--seed 0]
 """
 
 import argparse
@@ -66,9 +66,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.align.concepts import spoken_texts
-    from trenza.checkpoints.parts import whisper
+    from trenza.systems import load
 
-    make(*spoken_texts(), args.count, args.seed, whisper(), args.out)
+    make(*spoken_texts(), args.count, args.seed, load.whisper(torch.bfloat16), args.out)
 
 
 if __name__ == "__main__":

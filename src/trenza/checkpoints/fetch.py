@@ -128,7 +128,9 @@ def _http_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
-        raise _SourceError(f"{httpx.URL(url).host}: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
+        raise _SourceError(
+            f"{httpx.URL(url).host}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from error
 
 
 @contextmanager
@@ -139,7 +141,13 @@ def _progress(title: str, size: int, done: int):
         print(f"fetching {title}, {size / 1e6:.0f} MB", file=sys.stderr)
         yield lambda count: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"fetching {title}", total=size or None, completed=done)
         yield lambda count: progress.update(task, advance=count)

@@ -28,6 +28,8 @@ def save_folder(
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial / "model.safetensors")
         for name, text in (extra or {}).items():
             (partial / name).write_text(text, encoding="utf-8")
+        partial.chmod(0o755)  # mkdtemp and safetensors write for the owner alone
+        (partial / "model.safetensors").chmod(0o644)
         old = partial.with_name(partial.name + ".old")
         if folder.exists():
             folder.rename(old)
@@ -66,7 +68,8 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor], file: Path, optional: 
             raise WeightsError(f"{file} holds a tensor {name} that {type(model).__name__} has no place for")
         if tensor.shape != expected[name].shape:
             raise WeightsError(
-                f"{file}: tensor {name} has shape {list(tensor.shape)}, its config asks for {list(expected[name].shape)}"
+                f"{file}: tensor {name} has shape {list(tensor.shape)}, "
+                f"its config asks for {list(expected[name].shape)}"
             )
     for name in expected.keys() - weights.keys():
         if not any(part in name for part in optional):

@@ -6,6 +6,7 @@ switched off, so that "<|im_end|>" in a caption stays eight letters and two bars
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,7 @@ class Tokenizer:
         settings_file = folder / "tokenizer_config.json"
         settings = json.loads(settings_file.read_text()) if settings_file.exists() else {}
         template = folder / "chat_template.jinja"
-        self._template = template.read_text() if template.exists() else settings.get("chat_template")
+        self._template = template.read_text() if template.exists() else settings.get("chat_template") or ""
         self._settings = {k: v for k, v in settings.items() if isinstance(v, str)}
 
     def token(self, text: str) -> int:
@@ -69,16 +70,14 @@ class Tokenizer:
         environment.globals["raise_exception"] = refuse
         return environment.from_string(self._template)
 
-    def prompt(self, messages: list[tuple[str, list[int]]]) -> list[list[int] | Slot]:
+    def prompt(self, messages: Sequence[tuple[str, Sequence[int]]]) -> list[list[int] | Slot]:
         """Messages as (role, indices of parts) to control tokens with a Slot for each part, in order.
 
         Raises WeightsError when the checkpoint has no chat template, or the template refuses the roles.
         """
         if not self._template:
             raise WeightsError("this checkpoint has no chat template; put chat_template.jinja beside it")
-        written = [
-            {"role": role, "content": "".join(f"\ue000{i}\ue001" for i in parts)} for role, parts in messages
-        ]
+        written = [{"role": role, "content": "".join(f"\ue000{i}\ue001" for i in parts)} for role, parts in messages]
         try:
             text = self._compiled.render(messages=written, add_generation_prompt=True, **self._settings)
         except TemplateError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="picture, sound or video; - reads one from standard input")
     parser.add_argument("question", help="the question; - reads it from standard input")
     parser.add_argument("--model", help="a folder written by trenza train (default: the embedded model)")
-    parser.add_argument("--json", action="store_true", help="one JSON object with answer, evidence, support, usage, timings")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object with answer, evidence, support, usage, timings"
+    )
     parser.add_argument("--stream", action="store_true", help="print the answer while it is made")
     parser.add_argument("--no-support", action="store_true", help="leave out how much the media raised the answer")
     parser.add_argument("--timings", action="store_true", help="say where the time went, from process start")
@@ -29,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default)")
     parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="sample from this much of the mass")
     parser.add_argument("--seed", type=int, default=0, help="seed of sampling (default 0)")
-    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before TEXT; repeatable")
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end the answer before TEXT; repeatable"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,8 +71,8 @@ def _question(options: argparse.Namespace) -> str:
         raise UsageError("standard input (-) can be read once; name the other as a file")
     if options.question == "-":
         question = sys.stdin.read()
-    elif not options.file and Path(options.question).is_file():
-        raise UsageError(f'{options.question} is a file and there is no question; write: trenza ask {options.question} "What is this?"')
+    elif not options.file and os.path.isfile(options.question):
+        raise UsageError(f'there is no question; write: trenza ask {options.question} "What is this?"')
     else:
         question = options.question
     if not question.strip():
@@ -78,8 +83,7 @@ def _question(options: argparse.Namespace) -> str:
 def _decode(files: list[str]) -> tuple[list[Image | Audio | Video], float]:
     begun = time.perf_counter()
     media = [
-        decode(sys.stdin.buffer.read(), name="standard input") if file == "-" else decode(Path(file))
-        for file in files
+        decode(sys.stdin.buffer.read(), name="standard input") if file == "-" else decode(Path(file)) for file in files
     ]
     return media, time.perf_counter() - begun
 
@@ -126,21 +130,20 @@ def _object(answer: Answer, timings: dict[str, float]) -> dict:
 def _show(options: argparse.Namespace, answer: Answer) -> None:
     console = Console(highlight=False)
     for file in options.file:
-        console.print(f"[dim]{file}[/dim]", markup=True)
+        console.print(file, style="dim", markup=False)
     if not options.stream:
         console.print(answer.text, style="bold", markup=False)
     if answer.support is not None:
         filled = round(min(max(answer.support.total / BAR_NATS, 0), 1) * 20)
         word = "from the media" if answer.support.supported else "not from the media"
-        console.print(f"[green]{'█' * filled}[/green][dim]{'░' * (20 - filled)}[/dim] support {answer.support.total:+.1f} nats, {word}")
+        bar = f"[green]{'█' * filled}[/green][dim]{'░' * (20 - filled)}[/dim]"
+        console.print(f"{bar} support {answer.support.total:+.1f} nats, {word}")
 
 
 def _since_process_start() -> float:
     """Seconds since the kernel started this process (Linux); elsewhere since Python could tell."""
     try:
         started = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
-        import os
-
         return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError):
         return time.process_time()

@@ -27,6 +27,10 @@ class BlockConfig:
     gated: bool = False
     cross: bool = False
 
+    @property
+    def head_size(self) -> int:
+        return self.head_width or self.width // self.heads
+
     def make_norm(self) -> nn.Module:
         if self.norm == "rms":
             return RMSNorm(self.width, self.eps)

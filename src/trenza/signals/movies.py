@@ -19,9 +19,7 @@ _JUMP = 2.0  # seconds to the next frame wanted, from which on seeking is tried
 _UNNAMED = 2  # FFmpeg AVCOL_SPC_UNSPECIFIED, which PyAV has no name for
 
 
-def read_movie(
-    file: BinaryIO, name: str, kind: str | None, limits: Limits, frames_per_second: float
-) -> Audio | Video:
+def read_movie(file: BinaryIO, name: str, kind: str | None, limits: Limits, frames_per_second: float) -> Audio | Video:
     """Decode a container of FFmpeg format `name`: a Video where it has pictures that move, else an Audio."""
     if kind == "image":
         raise SignalError("is no picture; decode it without kind and take a frame of the video.")

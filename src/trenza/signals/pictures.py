@@ -2,7 +2,6 @@
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -17,7 +16,7 @@ from trenza.signals.sampling import frame_size, sample_times
 PIL.Image.MAX_IMAGE_PIXELS = None  # Limits.pixels and Limits.side stand in its place
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # a TIFF of many pages is not an animation: its first page counts
-_STRIP = 2**22  # numbers converted at a time where Pillow has no conversion of its own
+_STRIP = 2**21  # pixels converted at a time
 
 
 def read_picture(
@@ -26,7 +25,10 @@ def read_picture(
     """Decode a picture whose Pillow format is `name`; one that moves is a Video unless `kind` is "image"."""
     if kind == "audio":
         raise SignalError("is a picture and has no sound; decode it without kind.")
-    picture = PIL.Image.open(file, formats=[name])
+    try:
+        picture = PIL.Image.open(file, formats=[name])
+    except PIL.UnidentifiedImageError as error:
+        raise SignalError(f"begins like {name}, but is damaged; get it or convert it again.") from error
     check_size(*picture.size, limits)
     if kind != "image" and name in _ANIMATED and getattr(picture, "is_animated", False):
         video = _animation(picture, limits, frames_per_second)
@@ -38,7 +40,8 @@ def read_picture(
         picture.seek(0)
     check_decoded(picture.width * picture.height * 3, limits)
     picture.load()
-    return Image(to_rgb(_upright(picture)))
+    picture = _upright(picture)
+    return Image(to_rgb(picture))
 
 
 def _animation(picture: PIL.Image.Image, limits: Limits, frames_per_second: float) -> Video | None:
@@ -91,58 +94,52 @@ def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def to_rgb(picture: PIL.Image.Image) -> np.ndarray:
-    """Pixels of a decoded picture of any mode as uint8 [H, W, 3]; what is transparent shows white."""
-    if picture.mode.startswith("I;16"):
-        return _grey(np.asarray(picture), lambda strip: (strip.astype(np.uint32) * 255 + 32767) // 65535)
-    if picture.mode in ("I", "F"):
-        return _scaled(np.asarray(picture))
-    if picture.mode == "La":
-        picture = picture.convert("LA")
-    if picture.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        canvas = PIL.Image.new("RGB", picture.size, (255, 255, 255))
-        canvas.paste(picture, mask=picture.getchannel("A"))
-        picture = canvas
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    """Pixels of a decoded picture of any mode as uint8 [H, W, 3]; what is transparent shows white.
 
-
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Grey values of 32 bits, int or float [H, W], as uint8 [H, W, 3].
-
-    Such files don't say what is white. Floats from 0 to 1 take 1 for white, floats up to 255 are taken as
-    they are, integers up to 65535 take 65535 for white, and anything else is stretched from its least to
-    its largest value.
+    Goes strip by strip, so that conversions need little memory beside picture and result.
     """
-    floating = values.dtype.kind == "f"
-    low, high = np.inf, -np.inf
-    for strip in _strips(values):
-        finite = strip[np.isfinite(strip)] if floating else strip
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high:
-        raise SignalError("has no finite value in any pixel; save it again with real values.")
-    if low >= 0 and high <= (1 if floating else 65535):
-        low, high = 0.0, 1.0 if floating else 65535.0
-    elif floating and low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    span = (high - low) or 1.0
-
-    def convert(strip: np.ndarray) -> np.ndarray:
-        strip = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
-        return np.rint((strip - low) / span * 255)
-
-    return _grey(values, convert)
-
-
-def _grey(values: np.ndarray, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """`convert`, which gives numbers from 0 to 255, applied to [H, W] strip by strip: uint8 [H, W, 3]."""
-    out = np.empty((*values.shape, 3), np.uint8)
-    for strip, target in zip(_strips(values), _strips(out), strict=True):
-        target[...] = convert(strip)[..., None]
+    out = np.empty((picture.height, picture.width, 3), np.uint8)
+    rows = max(1, _STRIP // picture.width)
+    boxes = [(0, top, picture.width, min(top + rows, len(out))) for top in range(0, len(out), rows)]
+    low, high = _range(picture, boxes) if picture.mode in ("I", "F") else (0.0, 65535.0)
+    for box in boxes:
+        strip = picture.crop(box) if len(boxes) > 1 else picture
+        if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+            values = np.nan_to_num(np.asarray(strip, np.float64), nan=low, posinf=high, neginf=low)
+            out[box[1] : box[3]] = np.rint((values - low) / (high - low) * 255)[..., None]
+        else:
+            out[box[1] : box[3]] = np.asarray(_opaque(strip))
     return out
 
 
-def _strips(array: np.ndarray) -> list[np.ndarray]:
-    """Views of whole rows, each about _STRIP pixels: conversions need little memory beside the picture."""
-    rows = max(1, _STRIP // array.shape[1])
-    return [array[top : top + rows] for top in range(0, len(array), rows)]
+def _opaque(strip: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture of 8 bits or fewer, of any mode, as RGB on white."""
+    if strip.mode == "La":
+        strip = strip.convert("LA")
+    if strip.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in strip.info:
+        strip = strip.convert("RGBA")
+        canvas = PIL.Image.new("RGB", strip.size, (255, 255, 255))
+        canvas.paste(strip, mask=strip.getchannel("A"))
+        return canvas
+    return strip if strip.mode == "RGB" else strip.convert("RGB")
+
+
+def _range(picture: PIL.Image.Image, boxes: list[tuple[int, int, int, int]]) -> tuple[float, float]:
+    """The values that are black and white in a grey picture of 32 bits, int ("I") or float ("F").
+
+    Such files don't say what is white. Floats from 0 to 1 take 1 for white, floats up to 255 are taken as
+    they are, integers up to 65535 take 65535 for white, and anything else is stretched from its least to
+    its largest value. Raises SignalError when no value is finite.
+    """
+    low, high = np.inf, -np.inf
+    for box in boxes:
+        values = np.asarray(picture.crop(box))
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if low > high:
+        raise SignalError("has no finite value in any pixel; save it again with real values.")
+    for white in (1.0, 255.0) if picture.mode == "F" else (65535.0,):
+        if low >= 0 and high <= white:
+            return 0.0, white
+    return low, max(high, low + 1e-30)

@@ -61,9 +61,7 @@ class Worker:
                 raise _crash(self._stop(), limits) from None
             except (ValueError, TypeError, KeyError):
                 self._stop()
-                raise SignalError(
-                    "confused the decoding process; it may be hostile: convert it first."
-                ) from None
+                raise SignalError("confused the decoding process; it may be hostile: convert it first.") from None
             except BaseException:  # an interrupt: what is left of the answer must not reach the next file
                 self._stop()
                 raise

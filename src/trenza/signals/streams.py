@@ -8,14 +8,14 @@ import av
 from trenza.errors import SignalError
 
 # Decoders that may run. All else FFmpeg has (hundreds, many barely tested) stays shut to hostile files.
-_CODECS = frozenset(
-    "av1 h264 hevc libdav1d libvpx-vp9 mjpeg mpeg4 prores theora vp8 vp9 "
-    "aac ac3 alac eac3 flac mp3 mp3float opus libopus vorbis "
-    "pcm_alaw pcm_f32be pcm_f32le pcm_f64be pcm_f64le pcm_mulaw pcm_s16be pcm_s16le pcm_s24be pcm_s24le "
-    "pcm_s32be pcm_s32le pcm_s8 pcm_u8".split()
+_CODECS = (
+    "av1,h264,hevc,libdav1d,libvpx-vp9,mjpeg,mpeg4,prores,theora,vp8,vp9,"
+    "aac,ac3,alac,eac3,flac,mp3,mp3float,opus,libopus,vorbis,"
+    "pcm_alaw,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,"
+    "pcm_s32be,pcm_s32le,pcm_s8,pcm_u8"
 )
 _CLOSED = {
-    "codec_whitelist": ",".join(sorted(_CODECS)),  # also holds while the container is probed
+    "codec_whitelist": _CODECS,  # also holds while the container is probed
     "protocol_whitelist": "none",  # no container may name another file or address to open
 }
 
@@ -33,7 +33,7 @@ def open_container(file: BinaryIO, name: str) -> av.container.InputContainer:
 def open_decoder(stream: av.stream.Stream):
     """Make ready the decoder of `stream`. Raises SignalError when its codec may not run here."""
     context = stream.codec_context
-    if context is None or context.name not in _CODECS:
+    if context is None or context.name not in _CODECS.split(","):
         name = "an unknown codec" if context is None else f"the codec {context.name}"
         way_out = "convert it to H.264 and AAC first"
         raise SignalError(f"has {stream.type} in {name}, which is not read here; {way_out}.")

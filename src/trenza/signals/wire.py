@@ -72,9 +72,7 @@ def send_signal(sock: socket.socket, signal: Image | Audio | Video, last: bool):
         send(sock, header, (signal.frames, signal.times, *sound))
 
 
-def receive_signal(
-    sock: socket.socket, header: dict, limits: Limits, deadline: float
-) -> Image | Audio | Video:
+def receive_signal(sock: socket.socket, header: dict, limits: Limits, deadline: float) -> Image | Audio | Video:
     """Receive the signal that `header` announces.
 
     Raises SignalError when it is over Limits.decoded, ValueError when the header makes no sense,

@@ -68,9 +68,7 @@ def _attempt(file: BinaryIO, request: dict) -> tuple[Image | Audio | Video | Non
     return None, {"error": f"is damaged or cut off ({detail}); get it or convert it again."}
 
 
-def decode_file(
-    file: BinaryIO, kind: str | None, limits: Limits, frames_per_second: float
-) -> Image | Audio | Video:
+def decode_file(file: BinaryIO, kind: str | None, limits: Limits, frames_per_second: float) -> Image | Audio | Video:
     """Decode one open file, in this process. Raises SignalError, or whatever the libraries raise."""
     reader, name = sniff(file)
     read = read_picture if reader == "pillow" else read_movie

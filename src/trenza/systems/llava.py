@@ -67,17 +67,17 @@ class Braid(nn.Module):
         x = F.interpolate(x, size=self.config.pixels, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
         return self.tower(x).mean((2, 3))[:, None]
 
-    def _marked(self, kind: str, tokens: Tensor) -> Tensor:
+    def marked(self, kind: str, tokens: Tensor) -> Tensor:
         """Tokens [T, D] of one medium between its marks."""
         return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
 
     def picture_tokens(self, features: Tensor) -> Tensor:
         """Features of one picture or of a video's frames [N, 1, 1280] to language tokens [T, D]."""
-        return self._marked("picture", self.projector(features).flatten(0, 1))
+        return self.marked("picture", self.projector(features).flatten(0, 1))
 
     def sound_tokens(self, windows: list[Tensor]) -> Tensor:
         """Whisper features of a sound's windows, each [tokens, 384], to language tokens [T, D]."""
-        return self._marked("sound", self.resampler(*hearing.batch(windows)).flatten(0, 1))
+        return self.marked("sound", self.resampler(*hearing.batch(windows)).flatten(0, 1))
 
 
 class Llava(nn.Module):

@@ -36,7 +36,8 @@ def _sounds() -> tuple[np.ndarray, ...]:
     made = [np.zeros(16_000, np.float32), (rng.standard_normal(16_000) * 0.05).astype(np.float32)]
     for name in SENTENCES:
         with wave.open(str(FOLDER / f"{name}.wav")) as reader:
-            made.append(np.frombuffer(reader.readframes(reader.getnframes()), np.int16).astype(np.float32) / 32768)
+            samples = np.frombuffer(reader.readframes(reader.getnframes()), np.int16)
+            made.append((samples / 32768).astype(np.float32))
     return tuple(made)
 
 
@@ -47,7 +48,7 @@ def references(signal: Image | Audio | Video) -> list[Image | Audio | Video]:
     if isinstance(signal, Audio):
         return [Audio(np.resize(sound, len(signal.samples))) for sound in _sounds()]
     frames = len(signal.frames)
-    sounds = references(signal.audio) if signal.audio is not None else [None] * len(_sounds())
+    sounds: list = references(signal.audio) if signal.audio is not None else [None] * len(_sounds())
     return [
         Video(np.broadcast_to(picture.pixels, (frames, *picture.pixels.shape)), signal.times, sound)
         for picture, sound in zip(pictures(), sounds, strict=False)

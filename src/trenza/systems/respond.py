@@ -1,13 +1,14 @@
 """A responder over LLaVA: prompt, generation, scores and support."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.conversation import Answer, Conversation, Support, Usage
 from trenza.errors import UsageError
 from trenza.layers.sampling import sample
@@ -15,7 +16,6 @@ from trenza.signals import Audio, Image, Video
 from trenza.signals.normalise import square
 from trenza.systems import hearing
 from trenza.systems.llava import Llava, Piece, splice
-from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.systems.references import references
 
 VIDEO_FRAMES = 8
@@ -132,7 +132,7 @@ class LlavaResponder:
     @torch.no_grad()
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, Answer]:
         """Yields the answer's text as it is made; the generator's return value is the Answer."""
         begun = time.perf_counter()
         prompt = self.prompt(conversation)

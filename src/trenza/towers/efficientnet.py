@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -68,8 +67,7 @@ class SameConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (stride, _), (kernel, _) = self.stride, self.kernel_size
         vertical, horizontal = (
-            max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-            for size in x.shape[-2:]
+            max((math.ceil(size / stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:]
         )
         if vertical == horizontal and vertical % 2 == 0:
             return F.conv2d(x, self.weight, None, stride, vertical // 2, groups=self.groups)

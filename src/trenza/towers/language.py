@@ -74,14 +74,12 @@ class LanguageModel(nn.Module):
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
         self.norm = config.block.make_norm()
         self.head = None if config.tied else nn.Linear(width, config.vocabulary, bias=False)
-        self.rope = Rope(config.block.head_width or width // config.block.heads, config.rope_theta)
+        self.rope = Rope(config.block.head_size, config.rope_theta)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
-        kv_heads, head_width = block.kv_heads or block.heads, self.blocks[0].attention.head_width
-        return KVCache(
-            self.config.layers, batch, kv_heads, length, head_width, self.embedding.weight.dtype
-        )
+        kv_heads, dtype = block.kv_heads or block.heads, self.embedding.weight.dtype
+        return KVCache(self.config.layers, batch, kv_heads, length, block.head_size, dtype)
 
     def forward(
         self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | None = None,
@@ -164,6 +162,5 @@ def build(config: Mapping[str, Any], weights: Mapping[str, Tensor], dtype: torch
     if parsed.tied:
         renamed.pop("head.weight", None)
     model.load_state_dict(renamed, strict=True, assign=True)
-    head_width = model.blocks[0].attention.head_width
-    model.rope = Rope(head_width, parsed.rope_theta)
+    model.rope = Rope(parsed.block.head_size, parsed.rope_theta)
     return model.eval().requires_grad_(False)

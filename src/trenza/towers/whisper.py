@@ -136,7 +136,7 @@ class Whisper(nn.Module):
             features.dtype,
         )  # fmt: skip
         # The audio's keys and values don't change while decoding: computed once a layer.
-        context = [block.cross.keys_values(features) for block in self.decoder.blocks]
+        context = [block.cross.keys_values(features) for block in self.decoder.blocks]  # type: ignore[union-attr, operator]
         tokens = prompt
         while cache.used + len(tokens) <= config.text_tokens:
             logits = self.decoder(torch.tensor([tokens]), context, cache)[0, -1]
