@@ -82,7 +82,7 @@ class LlavaResponder:
         if isinstance(signal, Image):
             return braid.picture_tokens(braid.picture_features(self._pixels(signal.pixels[None])))
         if isinstance(signal, Audio):
-            windows = hearing.windows(torch.from_numpy(signal.samples))
+            windows = hearing.windows(torch.tensor(signal.samples))
             return braid.sound_tokens(hearing.hear(self.model.whisper, windows))
         chosen = np.linspace(0, len(signal.frames) - 1, min(VIDEO_FRAMES, len(signal.frames))).round().astype(int)
         seen = braid.picture_tokens(braid.picture_features(self._pixels(signal.frames[chosen])))
@@ -222,7 +222,7 @@ def _shape(signal: Image | Audio | Video) -> tuple:
     if isinstance(signal, Image):
         return ("image",)
     if isinstance(signal, Audio):
-        return ("audio", len(hearing.windows(torch.from_numpy(signal.samples))))
+        return ("audio", len(hearing.windows(torch.tensor(signal.samples))))
     return ("video", min(VIDEO_FRAMES, len(signal.frames)), _shape(signal.audio) if signal.audio else None)
 
 

@@ -1,0 +1,121 @@
+"""How long does a question take, and how much memory; and does transformers give the same answers?
+
+    python benchmarks/ask.py [--json docs/ask.json]
+
+One run, same weights, same 20 prompts, float32 for equality and bfloat16 for time: ours, and transformers'
+LlavaForConditionalGeneration built from our weights (benchmarks/peer.py). Times are given as a ratio.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import peer
+import torch
+from PIL import Image as Pillow
+
+from trenza.conversation import Conversation
+from trenza.data.corpora import pictures
+from trenza.signals import Image
+from trenza.signals.normalise import square
+from trenza.systems import load
+from trenza.systems.llava import Llava
+from trenza.systems.respond import LlavaResponder, Sampling
+
+PROMPTS, MAX_TOKENS = 20, 16
+QUESTIONS = ("What is this?", "Describe the picture.", "What colour is it?", "Where would you find this?")
+IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
+
+
+def prompts() -> list[tuple[str, list[Image]]]:
+    """Twenty questions with one to three openmoji pictures."""
+    rng = np.random.default_rng(0)
+    things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
+    made = []
+    for number in range(PROMPTS):
+        chosen = [things[i].rgba(128) for i in rng.choice(len(things), 1 + number % 3)]
+        white = [Pillow.new("RGB", (r.shape[1], r.shape[0]), "white") for r in chosen]
+        for ground, rgba in zip(white, chosen, strict=True):
+            ground.paste(Pillow.fromarray(rgba), mask=Pillow.fromarray(rgba[..., 3]))
+        made.append((QUESTIONS[number % 4], [Image(np.asarray(ground)) for ground in white]))
+    return made
+
+
+def ours(responder: LlavaResponder, question: str, media: list[Image]) -> tuple[list[int], float]:
+    begun = time.perf_counter()
+    answer = responder.respond(Conversation.ask(question, *media), Sampling(max_tokens=MAX_TOKENS), support=False)
+    return responder.tokenizer.encode(answer.text), time.perf_counter() - begun
+
+
+def theirs(model, responder: LlavaResponder, question: str, media: list[Image]) -> tuple[list[int], float]:
+    """The same prompt with placeholders; pictures squared beforehand as ours does it, inside the time."""
+    begun = time.perf_counter()
+    prompt = responder.prompt(Conversation.ask(question, *media))
+    ids = [t for p in prompt.pieces for t in (p if isinstance(p, list) else [IMAGE_TOKEN] * len(p))]
+    pixels = torch.from_numpy(np.stack([square(m, 224) for m in media]))
+    with torch.no_grad():
+        made = model.generate(
+            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            pixel_values=pixels, max_new_tokens=MAX_TOKENS, do_sample=False,
+        )  # fmt: skip
+    text = responder.tokenizer.decode(made[0, len(ids) :].tolist()).strip()
+    return responder.tokenizer.encode(text), time.perf_counter() - begun
+
+
+def compare(dtype: torch.dtype, asked: list) -> dict:
+    language, tokenizer = load.language(dtype)
+    responder = LlavaResponder(Llava(language, load.whisper(), load.braid()), tokenizer)
+    model = peer.build(responder.model, IMAGE_TOKEN)
+    ours(responder, *asked[0]), theirs(model, responder, *asked[0])  # warm both up
+    same, ratios, first = 0, [], []
+    for question, media in asked:
+        mine, my_time = ours(responder, question, media)
+        first.append(responder.timings.first_token)
+        other, their_time = theirs(model, responder, question, media)
+        same += mine == other
+        ratios.append(their_time / my_time)
+    low, high = np.percentile(
+        [statistics.median(np.random.default_rng(s).choice(ratios, len(ratios))) for s in range(1000)], [2.5, 97.5]
+    )
+    return {
+        "same greedy answer": f"{same} of {len(asked)}",
+        "transformers' time over ours, median and 95% interval": [statistics.median(ratios), low, high],
+        "our seconds to the first token, median and worst": [statistics.median(first), max(first)],
+    }
+
+
+def resident() -> dict:
+    """Peak memory and time of one `trenza ask` in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "picture.png"
+        Pillow.fromarray(prompts()[0][1][0].pixels).save(file)
+        command = [sys.executable, "-m", "trenza.cli.main", "ask", str(file), "What is this?"]
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    return {"peak resident GiB": round(peak, 3), "process start to end, seconds": round(time.perf_counter() - begun, 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    report: dict = {"machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "trenza ask": resident()}
+    asked = prompts()
+    for dtype in (torch.float32, torch.bfloat16):
+        report[str(dtype)] = compare(dtype, asked)
+    print(json.dumps(report, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
