@@ -29,7 +29,8 @@ from trenza.systems.respond import Sampling
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
 SOUND_FORMS = ("What word is spoken?", "Which word was said in this recording?")
-SPOKEN = 200  # names said by unseen voices
+SPOKEN = 100  # names said by each unseen voice
+OTHER_FORMS = 100
 SUPPORT_ITEMS = 200
 SHORT = Sampling(max_tokens=24)
 
@@ -39,11 +40,17 @@ def answer(responder, question: str, *media) -> str:
 
 
 def naming(responder, items: list, forms: tuple[str, ...]) -> dict:
-    """items: (signal, set of accepted names). Share right for each form of the question, and blind."""
-    result = {"n": len(items)}
+    """items: (signal, set of accepted names). Share right when asked in the first form, [share, low, high].
+
+    The other forms, which training never used, are asked about the first `OTHER_FORMS` items only; blind is
+    the first form without the medium.
+    """
+    result: dict = {"n": len(items), "right": {}}
+    order = np.random.default_rng(0).permutation(len(items))
     for form in forms:
-        right = sum(answer(responder, form, signal) in accepted for signal, accepted in items)
-        result[form] = wilson(right, len(items))
+        asked = [items[i] for i in order] if form == forms[0] else [items[i] for i in order[:OTHER_FORMS]]
+        right = sum(answer(responder, form, signal) in accepted for signal, accepted in asked)
+        result["right"][form] = [*wilson(right, len(asked)), len(asked)]
     guess = answer(responder, forms[0])
     result["blind"] = wilson(sum(guess in accepted for _, accepted in items), len(items))
     return result

@@ -1,5 +1,6 @@
 """The words of the project as types: parts, trust, messages, answers, evidence, support, responders."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,7 +22,7 @@ class Trust(IntEnum):
 
 
 # An assistant's earlier words were written by the model after reading everything, so they rank with tools.
-_TRUST_OF_ROLE = {"system": Trust.SYSTEM, "user": Trust.USER, "assistant": Trust.TOOL, "tool": Trust.TOOL}
+TRUST_OF_ROLE = {"system": Trust.SYSTEM, "user": Trust.USER, "assistant": Trust.TOOL, "tool": Trust.TOOL}
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Message:
     parts: tuple[Part, ...]
 
     def __post_init__(self) -> None:
-        if self.role not in _TRUST_OF_ROLE:
-            raise UsageError(f"role {self.role!r} is unknown; known: {', '.join(_TRUST_OF_ROLE)}")
-        ceiling = _TRUST_OF_ROLE[self.role]
+        if self.role not in TRUST_OF_ROLE:
+            raise UsageError(f"role {self.role!r} is unknown; known: {', '.join(TRUST_OF_ROLE)}")
+        ceiling = TRUST_OF_ROLE[self.role]
         lowered = tuple(
             Part(p.signal, p.origin, Trust.MEDIA if p.is_media else min(p.trust, ceiling)) for p in self.parts
         )
@@ -118,8 +119,8 @@ class Span:
     end: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end:
-            raise UsageError(f"{self} isn't a time span: it needs 0 <= start < end, in seconds")
+        if not 0 <= self.start < self.end < math.inf:
+            raise UsageError(f"{self} isn't a time span: it needs 0 <= start < end, finite, in seconds")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Answers are scored through the language model (loss at answer positions only), t
 projector's values, the resampler and the marks. Everything before the media is the same in each sample, so
 its keys and values are computed once.
 
-    python -m trenza.align.naming --tower DIR --speech FILE --utterances DIR --out DIR [--steps 700] [--seed 0]
+    python -m trenza.align.naming --tower DIR --speech FILE --utterances DIR --out DIR [--steps 350] [--seed 0]
 """
 
 import argparse
@@ -41,7 +41,7 @@ from trenza.towers.efficientnet import LITE2
 from trenza.towers.language import LanguageModel
 
 PIXELS = 192  # a step above the tower's training size, as convolutions like it (Touvron et al. 2019)
-VIEWS = 3  # augmented views of each training picture, beside the plain one
+VIEWS = 2  # augmented views of each training picture, beside the plain one
 SLOTS, MARKS = 4, 4
 BATCH = 32
 # What a sample consists of, and how often.
@@ -221,7 +221,7 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--utterances", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.systems import load

@@ -3,7 +3,7 @@
 No language model runs: latent i is scored against the embedding table at the i-th token of what was said,
 which is hundreds of times cheaper than a pass through the model and leaves little for stage 2.
 
-    python -m trenza.align.speech --utterances DIR --out FILE [--steps 4000] [--seed 0]
+    python -m trenza.align.speech --utterances DIR --out FILE [--steps 2400] [--seed 0]
 """
 
 import argparse
@@ -22,7 +22,7 @@ from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.systems.hearing import batch
 
 RESAMPLER = ResamplerConfig(features=384, width=256, out=576, latents=6, layers=3, heads=4, positions=160)
-BATCH = 64
+BATCH = 48
 HELD_OUT = 400  # utterances at the end, only watched
 
 
@@ -78,7 +78,8 @@ def train(utterances: Utterances, tokenizer: Tokenizer, table: Tensor, steps: in
         features, mask = batch([utterances.window(n) for n in numbers])
         if training:
             features, mask = roughen(features, mask, rng)
-        out = model(features, mask)  # [B, latents, 576]
+        with torch.autocast("cpu", torch.bfloat16):
+            out = model(features, mask).float()  # [B, latents, 576]
         logits = out @ small.T * scale.exp()
         chosen = targets[numbers]
         # The second term keeps the tokens as large as embeddings, which is what stage 2 feeds on.
@@ -106,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--utterances", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.systems.load import language

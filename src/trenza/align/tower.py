@@ -4,7 +4,7 @@ Named pictures are learned by cross-entropy over all names. Photographs have no 
 untouched tower labels them: its ImageNet posterior and its features are the targets (Li & Hoiem,
 "Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
 
-    python -m trenza.align.tower --out DIR [--steps 1500] [--seed 0]
+    python -m trenza.align.tower --out DIR [--steps 1500] [--stop 1000] [--seed 0]
 """
 
 import argparse
@@ -117,8 +117,8 @@ def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor,
     return targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior), features
 
 
-def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
-    """Tune for `steps`; the averaged weights are written to `out` every 200 steps and at the end."""
+def train(out: Path, steps: int, stop: int, seed: int, start: EfficientNet) -> None:
+    """Tune on a schedule of `steps`, of which the first `stop` are run; averaged weights go to `out`."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     peak = [group["lr"] for group in optimiser.param_groups]
     log = (out / "metrics.jsonl").open("w")
     begun = time.time()
-    for step in range(steps):
+    for step in range(stop):
         progress = step / steps
         size = STUDENT_PIXELS[progress >= 0.6]
         rate = min(1, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
@@ -194,11 +194,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--stop", type=int, default=1000, help="leave the schedule here; averaging has settled by then")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.checkpoints.parts import efficientnet_lite2
 
-    train(args.out, args.steps, args.seed, efficientnet_lite2())
+    train(args.out, args.steps, args.stop, args.seed, efficientnet_lite2())
 
 
 if __name__ == "__main__":
