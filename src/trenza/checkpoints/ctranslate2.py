@@ -5,6 +5,7 @@ string name, uint8 rank, uint32 for each dimension, uint8 type, uint32 bytes, da
 a uint16 length and that many bytes, the last one NUL.
 """
 
+import math
 import struct
 from pathlib import Path
 
@@ -37,7 +38,11 @@ class _Reader:
         return struct.unpack("<" + form, self.take(struct.calcsize(form)))[0]
 
     def string(self) -> str:
-        return bytes(self.take(self.number("H"))).rstrip(b"\0").decode()
+        raw = bytes(self.take(self.number("H"))).rstrip(b"\0")
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            raise WeightsError(f"{self.file} holds no text where a name belongs, at byte {self.at}") from error
 
 
 def read_variables(file: Path) -> dict[str, np.ndarray]:
@@ -52,7 +57,7 @@ def read_variables(file: Path) -> dict[str, np.ndarray]:
         name = reader.string()
         shape = [reader.number("I") for _ in range(reader.number("B"))]
         kind, size = reader.number("B"), reader.number("I")
-        if kind >= len(TYPES) or size != int(np.prod(shape)) * np.dtype(TYPES[kind]).itemsize:
+        if kind >= len(TYPES) or size != math.prod(shape) * np.dtype(TYPES[kind]).itemsize:
             raise WeightsError(f"{file}: variable {name} announces type {kind}, shape {shape} and {size} bytes")
         variables[name] = np.frombuffer(reader.take(size), TYPES[kind]).reshape(shape)
     return variables
@@ -66,8 +71,21 @@ _FUSED = {
 
 
 def read_whisper(file: Path) -> dict[str, Tensor]:
-    """The weights with the names of a public Whisper checkpoint, in the file's own precision."""
+    """The weights with the names of a public Whisper checkpoint, in the file's own precision.
+
+    Raises WeightsError for another format, a damaged file, a missing variable, or integer (quantised) weights.
+    """
     variables = {name: torch.from_numpy(array.copy()) for name, array in read_variables(file).items()}
+    for name, variable in variables.items():
+        if variable.ndim and not variable.is_floating_point():
+            raise WeightsError(f"{file}: {name} is {variable.dtype}; covered: float32 and float16, convert to those")
+    try:
+        return _public_names(variables)
+    except KeyError as error:
+        raise WeightsError(f"{file} lacks the variable {error}; it isn't a whole Whisper model") from error
+
+
+def _public_names(variables: dict[str, Tensor]) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
 
     def norm(source: str, target: str) -> None:

