@@ -114,7 +114,8 @@ def write_messages(conversation: Conversation) -> list[dict[str, Any]]:
     """Messages for json.dump. Pictures as PNG and sounds as float WAV keep their content hash when read back.
 
     A video keeps its pixels but not its hash: it becomes an animated PNG (times in whole milliseconds, the first
-    frame from 0; a lone frame is shown twice, or it would be a still), its sound track a part of its own.
+    frame from 0; a lone frame is shown twice, or it would be a still), its sound track a part of its own. Whoever
+    reads it samples its frames as those of any video.
     """
     return [
         {"role": m.role, "content": [written for part in m.parts for written in _write(part, TRUST_OF_ROLE[m.role])]}

