@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from trenza.bridges.projector import Projector, ProjectorConfig
-from trenza.bridges.resampler import Resampler, ResamplerConfig
 from trenza.errors import WeightsError
 
 
@@ -40,15 +39,3 @@ def test_memory_reads_out_the_value_of_the_key_that_fits():
 def test_an_unknown_kind_is_refused_with_the_known_ones():
     with pytest.raises(WeightsError, match="known: linear, mlp, memory"):
         ProjectorConfig("conv", 3, 2)
-
-
-def test_the_resampler_does_not_hear_masked_features():
-    torch.manual_seed(0)
-    resampler = Resampler(ResamplerConfig(6, 8, 5, latents=4, heads=2, positions=20))
-    features = torch.randn(2, 9, 6)
-    mask = (torch.arange(9) < 5)[None, None, None].expand(2, 1, 1, 9)
-    changed = features.clone()
-    changed[:, 5:] = 99.0
-    assert resampler(features, mask).shape == (2, 4, 5)
-    assert torch.allclose(resampler(features, mask), resampler(changed, mask), atol=1e-6)
-    assert not torch.allclose(resampler(features), resampler(changed), atol=1e-2)

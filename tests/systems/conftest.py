@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from trenza.bridges.projector import ProjectorConfig
-from trenza.bridges.resampler import ResamplerConfig
 from trenza.layers.block import BlockConfig
 from trenza.systems.llava import Braid, Llava, LlavaConfig
 from trenza.towers.efficientnet import LITE0
@@ -12,6 +11,7 @@ from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.whisper import Whisper, WhisperConfig
 
 WIDTH = 48
+HEARING = WhisperConfig(32, 2, 64, 1, 1)
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +23,9 @@ def tiny() -> Llava:
     language = LanguageModel(LanguageConfig(97, 3, block, 10_000.0, tied=True))
     config = LlavaConfig(
         64, 2, LITE0, ProjectorConfig("memory", 1280, WIDTH, hidden=30, tokens=3),
-        ResamplerConfig(32, 24, WIDTH, latents=5, heads=2, positions=160),
+        HEARING, ProjectorConfig("mlp", 32, WIDTH, hidden=20),
     )  # fmt: skip
-    whisper = Whisper(WhisperConfig(32, 2, 64, 1, 1, vocabulary=50))
+    whisper = Whisper(HEARING)
     for parameter in language.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return Llava(language, whisper, Braid(config)).eval().requires_grad_(False)
+    return Llava(language, whisper, Braid(config, whisper)).eval().requires_grad_(False)

@@ -3,6 +3,7 @@
 import torch
 
 import peer
+from trenza.systems.hearing import MOST_TOKENS, listen
 from trenza.systems.llava import splice
 
 IMAGE_TOKEN = 96
@@ -70,9 +71,16 @@ def test_a_padded_batch_gives_each_row_what_it_gets_alone(tiny):
         assert (together[row, : lengths[row]] - alone[0]).abs().max() < 1e-5
 
 
-def test_a_sound_of_two_windows_takes_twice_the_latents(tiny):
-    windows = [torch.randn(150, 32), torch.randn(40, 32)]
-    assert tiny.braid.sound_tokens(windows).shape == (2 * 5 + 2 * 2, 48)
-    # A window means the same alone and beside a longer one: padding is not heard.
-    alone = tiny.braid.sound_tokens(windows[1:])
-    assert (tiny.braid.sound_tokens(windows)[7:12] - alone[2:7]).abs().max() < 1e-5
+def test_the_listener_hears_no_padding(tiny):
+    torch.manual_seed(1)
+    windows = [torch.randn(150, 32) * 3, torch.randn(40, 32) * 3]
+    together = listen(tiny.braid.listener, windows)
+    for window, (states, said) in zip(windows, together, strict=True):
+        [(alone, same)] = listen(tiny.braid.listener, [window])
+        assert said == same and len(states) == len(said) <= MOST_TOKENS
+        assert (states - alone).abs().max() < 1e-5
+
+
+def test_what_is_heard_becomes_a_token_each(tiny):
+    assert tiny.braid.sound_tokens(torch.randn(5, 32)).shape == (5 + 2 * 2, 48)
+    assert tiny.braid.sound_tokens(torch.zeros(0, 32)).shape == (2 * 2, 48)  # nothing was said

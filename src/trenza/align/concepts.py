@@ -11,7 +11,7 @@ from trenza.errors import DataError
 
 PIXELS = 192
 PER_NAME_CLIPART = 12
-CROPS_A_PHOTOGRAPH = 60
+CROPS_A_PHOTOGRAPH = 90
 
 
 @dataclass(frozen=True)

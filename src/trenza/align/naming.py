@@ -1,10 +1,10 @@
 """Stage 2: the frozen language model learns nothing; the bridges and marks learn to be read by it.
 
 Answers are scored through the language model (loss at answer positions only), the gradient flows into the
-projector's values, the resampler and the marks. Everything before the media is the same in each sample, so
+two projectors and the marks. Everything before the media is the same in each sample, so
 its keys and values are computed once.
 
-    python -m trenza.align.naming --tower DIR --speech FILE --utterances DIR --out DIR [--steps 350] [--seed 0]
+    python -m trenza.align.naming --tower DIR --speech DIR --out DIR [--steps 350] [--seed 0]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -29,16 +30,16 @@ from trenza.align.concepts import (
     photograph_crops,
     training_pictures,
 )  # fmt: skip
-from trenza.align.speech import RESAMPLER, Utterances, roughen
+from trenza.align import speech
 from trenza.align.tower import Pictures, normalise, pooled
 from trenza.bridges.projector import ProjectorConfig
 from trenza.checkpoints.folder import save_folder
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.layers.cache import FixedPrefix
-from trenza.systems.hearing import batch
 from trenza.systems.llava import Braid, LlavaConfig, splice
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.language import LanguageModel
+from trenza.towers.whisper import Whisper
 
 PIXELS = 192  # a step above the tower's training size, as convolutions like it (Touvron et al. 2019)
 VIEWS = 2  # augmented views of each training picture, beside the plain one
@@ -48,17 +49,21 @@ BATCH = 32
 MIX = {"picture": 0.5, "sound": 0.26, "two": 0.09, "both": 0.07, "video": 0.08}
 
 
-def new_braid(tower: Path, speech: Path, tokenizer: Tokenizer, table: Tensor) -> tuple[Braid, Concepts]:
+def new_braid(
+    tower: Path, heard: Path, whisper: Whisper, tokenizer: Tokenizer, table: Tensor
+) -> tuple[Braid, Concepts]:
     """The parts of stage 1, and values that start as the embeddings of the names' own tokens."""
     concepts = Concepts(**json.loads((tower / "concepts.json").read_text()))
     config = LlavaConfig(
         PIXELS, MARKS, LITE2,
-        ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS), RESAMPLER,
+        ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS),
+        whisper.config, speech.PROJECTOR,
     )  # fmt: skip
-    braid = Braid(config)
+    braid = Braid(config, whisper)
     weights = load_file(tower / "tower.safetensors")
     braid.tower.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("tower.")})
-    braid.resampler.load_state_dict(load_file(speech))
+    braid.listener.load_state_dict(load_file(heard / "listener.safetensors"), strict=False)
+    braid.speech_projector.load_state_dict(load_file(heard / "projector.safetensors"))
     end = tokenizer.token("<|im_end|>")
     with torch.no_grad():
         braid.projector.linear_1.weight.copy_(weights["prototypes.weight"])
@@ -110,11 +115,26 @@ class Views:
         return self.features[same[torch.randint(len(same), (count,), generator=rng)]]
 
 
+class Sayings:
+    """The listener's states of every utterance, and what was truly said."""
+
+    def __init__(self, folder: Path):
+        kept = np.load(folder / "heard.npz")
+        self.states = torch.from_numpy(kept["states"]).float().split(kept["counts"].tolist())
+        self.texts = kept["texts"].tolist()
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, str]:
+        """States [n, 384] with a little noise, and the text."""
+        number = int(torch.randint(len(self.states), (), generator=rng))
+        states = self.states[number]
+        return states + torch.randn(states.shape, generator=rng) * 0.1 * states.std(), self.texts[number]
+
+
 class Sampler:
     """Draws conversations: media tokens still to be computed, a question, the answer."""
 
-    def __init__(self, braid: Braid, views: Views, concepts: Concepts, utterances: Utterances, seed: int):
-        self.braid, self.views, self.names, self.utterances = braid, views, concepts.names, utterances
+    def __init__(self, braid: Braid, views: Views, concepts: Concepts, sayings: Sayings, seed: int):
+        self.braid, self.views, self.names, self.sayings = braid, views, concepts.names, sayings
         self.rng = torch.Generator().manual_seed(seed)
         self.choice = random.Random(seed)
 
@@ -123,10 +143,8 @@ class Sampler:
         return self.braid.picture_tokens(feature[None, None]), self.names[name]
 
     def sound(self) -> tuple[Tensor, str]:
-        number = int(torch.randint(len(self.utterances), (), generator=self.rng))
-        features, mask = roughen(*batch([self.utterances.window(number)]), self.rng)
-        tokens = self.braid.marked("sound", self.braid.resampler(features, mask).flatten(0, 1))
-        return tokens, self.utterances.text(number).removeprefix("a ")
+        states, text = self.sayings.draw(self.rng)
+        return self.braid.sound_tokens(states), text
 
     def draw(self) -> tuple[list[Tensor], str, str]:
         """Media tokens in order, question, answer."""
@@ -155,12 +173,12 @@ class Sampler:
 
 
 def train(
-    braid: Braid, concepts: Concepts, language: LanguageModel, tokenizer: Tokenizer, utterances: Utterances,
+    braid: Braid, concepts: Concepts, language: LanguageModel, tokenizer: Tokenizer, sayings: Sayings,
     out: Path, steps: int, seed: int,
 ) -> None:  # fmt: skip
     torch.manual_seed(seed)
     braid.eval()  # batch norm keeps its statistics; there is no dropout
-    sampler = Sampler(braid, Views(braid, concepts, seed), concepts, utterances, seed)
+    sampler = Sampler(braid, Views(braid, concepts, seed), concepts, sayings, seed)
     before, slot, after = tokenizer.prompt([("user", [0])])
     assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
     prefix = language.new_cache(1, len(before))
@@ -169,9 +187,10 @@ def train(
     groups: list[dict[str, Any]] = [
         {"params": list(braid.marks.values()), "lr": 1e-2},
         {"params": list(braid.projector.parameters()), "lr": 3e-4},
-        {"params": list(braid.resampler.parameters()), "lr": 2e-4},
+        {"params": list(braid.speech_projector.parameters()), "lr": 2e-4},
     ]
-    braid.tower.requires_grad_(False)
+    for frozen in (braid.tower, braid.listener):
+        frozen.requires_grad_(False)
     optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
     peak = [group["lr"] for group in optimiser.param_groups]
     end = tokenizer.token("<|im_end|>")
@@ -208,9 +227,10 @@ def train(
 
 
 def save(braid: Braid, concepts: Concepts, out: Path) -> None:
-    """The braid as a folder of ours, float16; ImageNet's classifier stays behind, nothing reads it."""
+    """The braid as a folder of ours, float16, without what is Whisper's own and ImageNet's classifier."""
     weights = {k: v.half().contiguous() for k, v in braid.state_dict().items() if v.is_floating_point()}
-    weights = {k: v for k, v in weights.items() if not k.startswith("tower.classifier")}
+    left_out = ("tower.classifier", "listener.embedding", "listener.positions")
+    weights = {k: v for k, v in weights.items() if not k.startswith(left_out)}
     config = {"system": "llava", "names": len(concepts.names), **asdict(braid.config)}
     save_folder(out / "braid", config, weights)
 
@@ -219,7 +239,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tower", type=Path, required=True)
     parser.add_argument("--speech", type=Path, required=True)
-    parser.add_argument("--utterances", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--seed", type=int, default=0)
@@ -228,8 +247,8 @@ def main() -> None:
 
     language, tokenizer = load.language()
     table = language.embedding.weight.float()
-    braid, concepts = new_braid(args.tower, args.speech, tokenizer, table)
-    train(braid, concepts, language, tokenizer, Utterances(args.utterances), args.out, args.steps, args.seed)
+    braid, concepts = new_braid(args.tower, args.speech, load.whisper(), tokenizer, table)
+    train(braid, concepts, language, tokenizer, Sayings(args.speech), args.out, args.steps, args.seed)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,35 @@
-"""Stage 1 for speech: the resampler learns to say names in the language model's own word embeddings.
+"""Stage 1 for speech: Whisper's decoder is tuned to short windows, then its states to the words of the language model.
 
-No language model runs: latent i is scored against the embedding table at the i-th token of what was said,
-which is hundreds of times cheaper than a pass through the model and leaves little for stage 2.
+First the listener: cross-entropy on what was said, on features made once. Then the projector: each state is
+scored against the language model's embedding table at the token that begins the listener's own token. No
+language model runs, which leaves little for stage 2.
 
-    python -m trenza.align.speech --utterances DIR --out FILE [--steps 2400] [--seed 0]
+    python -m trenza.align.speech --utterances DIR --out DIR [--steps 1200] [--seed 0]
 """
 
 import argparse
+import copy
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
-from trenza.bridges.resampler import Resampler, ResamplerConfig
+from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.checkpoints.tokenizer import Tokenizer
-from trenza.systems.hearing import batch
+from trenza.systems.hearing import END, PROMPT, batch, listen
+from trenza.towers.whisper import Whisper, WhisperDecoder
 
-RESAMPLER = ResamplerConfig(features=384, width=256, out=576, latents=6, layers=3, heads=4, positions=160)
+PROJECTOR = ProjectorConfig("mlp", features=384, out=576, hidden=1024)
 BATCH = 48
+LEARNING_RATE = 1.5e-4
+PROJECTOR_STEPS = 2000
 HELD_OUT = 400  # utterances at the end, only watched
 
 
@@ -37,7 +44,8 @@ class Utterances:
         return len(self.index)
 
     def text(self, number: int) -> str:
-        return self.index[number][0]
+        """What is said, without its article: the names are what the listener is to write down."""
+        return self.index[number][0].removeprefix("a ")
 
     def window(self, number: int) -> Tensor:
         _, start, end = self.index[number]
@@ -55,51 +63,99 @@ def roughen(features: Tensor, mask: Tensor, rng: torch.Generator) -> tuple[Tenso
     return noisy, mask & ~hidden[:, None, None]
 
 
-def train(utterances: Utterances, tokenizer: Tokenizer, table: Tensor, steps: int, seed: int) -> Resampler:
-    """`table`: the language model's embeddings [V, 576], float32."""
-    torch.manual_seed(seed)
+def tune_listener(whisper: Whisper, words: Vocabulary, utterances: Utterances, steps: int, seed: int) -> WhisperDecoder:
+    """Whisper's decoder, tuned on all but the held-out utterances; embedding and positions stay as they are."""
     rng = torch.Generator().manual_seed(seed)
-    end = tokenizer.token("<|im_end|>")
-    model = Resampler(RESAMPLER)
-    said = [tokenizer.encode(utterances.text(i))[: RESAMPLER.latents] for i in range(len(utterances))]
-    used = sorted({t for tokens in said for t in tokens} | {end})
-    place = {token: i for i, token in enumerate(used)}
-    targets = torch.full((len(said), RESAMPLER.latents), place[end])
-    for row, tokens in zip(targets, said, strict=True):
-        row[: len(tokens)] = torch.tensor([place[t] for t in tokens])
-    small = table[used]  # only tokens that names use: a few thousand in place of 49,152
-    scale = torch.nn.Parameter(torch.tensor(1.0))
-    optimiser = torch.optim.AdamW([*model.parameters(), scale], lr=1e-3, weight_decay=0.02)
+    listener = copy.deepcopy(whisper.decoder)
+    listener.requires_grad_(True)
+    for fixed in (listener.embedding.weight, listener.positions):
+        fixed.requires_grad_(False)
+    tuned = [p for p in listener.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(tuned, lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min(1, (s + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * s / steps)) / 2)
+        optimiser, lambda s: min(1, (s + 1) / 50) * (0.05 + 0.95 * (1 + math.cos(math.pi * s / steps)) / 2)
     )
-
-    def loss_of(numbers: list[int], training: bool) -> tuple[Tensor, Tensor]:
-        features, mask = batch([utterances.window(n) for n in numbers])
-        if training:
-            features, mask = roughen(features, mask, rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            out = model(features, mask).float()  # [B, latents, 576]
-        logits = out @ small.T * scale.exp()
-        chosen = targets[numbers]
-        # The second term keeps the tokens as large as embeddings, which is what stage 2 feeds on.
-        loss = F.cross_entropy(logits.flatten(0, 1), chosen.flatten()) + F.mse_loss(out, small[chosen]) * 20
-        return loss, (logits.argmax(-1) == chosen).all(1).float().mean()
-
+    spellings = [
+        [*words.encode(" " + utterances.text(i), add_special_tokens=False).ids, END] for i in range(len(utterances))
+    ]
+    begun = time.time()
     for step in range(steps):
         numbers = torch.randint(len(utterances) - HELD_OUT, (BATCH,), generator=rng).tolist()
-        loss, right = loss_of(numbers, True)
+        features, mask = roughen(*batch([utterances.window(n) for n in numbers]), rng)
+        answers = [spellings[n] for n in numbers]
+        tokens = torch.full((BATCH, len(PROMPT) + max(map(len, answers)) - 1), END)
+        tokens[:, : len(PROMPT)] = torch.tensor(PROMPT)
+        for row, answer in zip(tokens, answers, strict=True):
+            row[len(PROMPT) : len(PROMPT) + len(answer) - 1] = torch.tensor(answer[:-1])
+        with torch.autocast("cpu", torch.bfloat16):
+            states = listener.states(tokens, features, heard=mask)[:, len(PROMPT) - 1 :]
+            logits = listener.logits(torch.cat([s[: len(a)] for s, a in zip(states, answers, strict=True)]))
+        loss = F.cross_entropy(logits.float(), torch.tensor([t for a in answers for t in a]), label_smoothing=0.05)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(tuned, 1.0)
         optimiser.step()
         schedule.step()
         if step % 200 == 199:
-            model.eval()
-            with torch.no_grad():
-                _, held = loss_of(list(range(len(utterances) - HELD_OUT, len(utterances))), False)
-            model.train()
-            print(f"step {step + 1} loss {loss:.3f} right {right:.3f} held out {held:.3f}", flush=True)
+            right = held_out(listener, words, utterances)
+            print(f"step {step + 1} loss {loss:.3f} held out {right:.3f} {time.time() - begun:.0f} s", flush=True)
+    return listener.eval().requires_grad_(False)
+
+
+def held_out(listener: WhisperDecoder, words: Vocabulary, utterances: Utterances) -> float:
+    """Share of the held-out utterances that are written down exactly."""
+    numbers = range(len(utterances) - HELD_OUT, len(utterances))
+    heard = listen(listener, [utterances.window(n) for n in numbers])
+    return float(np.mean([
+        words.decode(said).strip() == utterances.text(n) for n, (_, said) in zip(numbers, heard, strict=True)
+    ]))  # fmt: skip
+
+
+class Heard:
+    """What the listener made of every utterance: its states [n, 384], their tokens, and the true text."""
+
+    def __init__(self, listener: WhisperDecoder, utterances: Utterances, size: int = 64):
+        order = sorted(range(len(utterances)), key=lambda n: utterances.index[n][2] - utterances.index[n][1])
+        self.states: list[Tensor] = []
+        self.tokens: list[list[int]] = []
+        self.texts = [utterances.text(n) for n in order]
+        for start in range(0, len(order), size):  # of like length, so that little is padding
+            for states, said in listen(listener, [utterances.window(n) for n in order[start : start + size]]):
+                self.states.append(states)
+                self.tokens.append(said)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+
+def train_projector(heard: Heard, words: Vocabulary, tokenizer: Tokenizer, table: Tensor, seed: int) -> Projector:
+    """`table`: the language model's embeddings [V, 576], float32."""
+    torch.manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
+    states = torch.cat(heard.states)
+    said = [t for tokens in heard.tokens for t in tokens]
+    begins = {t: (tokenizer.encode(words.decode([t])) or [0])[0] for t in set(said)}
+    used = sorted(set(begins.values()))
+    place = {token: i for i, token in enumerate(used)}
+    targets = torch.tensor([place[begins[t]] for t in said])
+    small = table[used]  # only tokens that were heard: a few thousand in place of 49,152
+    model = Projector(PROJECTOR)
+    scale = torch.nn.Parameter(torch.tensor(1.0))
+    optimiser = torch.optim.AdamW([*model.parameters(), scale], lr=1e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROJECTOR_STEPS)
+    for step in range(PROJECTOR_STEPS):
+        chosen = torch.randint(len(states), (512,), generator=rng)
+        out = model(states[chosen][:, None])[:, 0]
+        logits = out @ small.T * scale.exp()
+        # The second term keeps the tokens as large as embeddings, which is what stage 2 feeds on.
+        loss = F.cross_entropy(logits, targets[chosen]) + F.mse_loss(out, small[targets[chosen]]) * 20
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 500 == 499:
+            right = (logits.argmax(-1) == targets[chosen]).float().mean()
+            print(f"projector step {step + 1} loss {loss:.3f} right {right:.3f}", flush=True)
     return model.eval()
 
 
@@ -107,15 +163,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--utterances", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    from trenza.systems.load import language
+    from trenza.checkpoints.parts import whisper_folder
+    from trenza.systems import load
 
-    model, tokenizer = language()
-    table = model.embedding.weight.float()
-    trained = train(Utterances(args.utterances), tokenizer, table, args.steps, args.seed)
-    save_file(trained.state_dict(), args.out)
+    words = Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
+    utterances = Utterances(args.utterances)
+    args.out.mkdir(parents=True, exist_ok=True)
+    listener = tune_listener(load.whisper(), words, utterances, args.steps, args.seed)
+    kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
+    save_file(kept, args.out / "listener.safetensors")
+    heard = Heard(listener, utterances)
+    language, tokenizer = load.language()
+    projector = train_projector(heard, words, tokenizer, language.embedding.weight.float(), args.seed)
+    save_file(projector.state_dict(), args.out / "projector.safetensors")
+    np.savez(
+        args.out / "heard.npz", states=torch.cat(heard.states).half().numpy(),
+        counts=[len(s) for s in heard.states], texts=heard.texts,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Named pictures are learned by cross-entropy over all names. Photographs have no 
 untouched tower labels them: its ImageNet posterior and its features are the targets (Li & Hoiem,
 "Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
 
-    python -m trenza.align.tower --out DIR [--steps 1500] [--stop 1000] [--seed 0]
+    python -m trenza.align.tower --out DIR [--steps 1200] [--seed 0]
 """
 
 import argparse
@@ -31,11 +31,11 @@ from trenza.align.concepts import (
     rendered,
     training_pictures,
 )  # fmt: skip
-from trenza.data.corpora.pictures import THINGS, Picture
+from trenza.data.corpora.pictures import EMOJI_STYLES, THINGS, Picture
 from trenza.towers.efficientnet import EfficientNet
 
 FIRST_TUNED_BLOCK = 6  # the blocks before see only edges and textures, and cost half of the backward pass
-NAMED, PHOTOGRAPHS = 52, 20  # pictures of each kind in a batch
+NAMED, CROPS, CUTOUTS = 52, 14, 6  # pictures of each kind in a batch
 SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
 STUDENT_PIXELS = (128, 160)  # the first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021)
 TEACHER_PIXELS = 260
@@ -43,13 +43,14 @@ TEACHER_PIXELS = 260
 TEACHER_TEMPERATURE = 0.6
 ONE_SIDED = re.compile("letter|arrow|button|left|right|note|number|sign|yen|euro|dollar|pound")  # never mirrored
 NOTHING_WEIGHT = 0.35  # emoji that are no things (faces, signs) are drawn this often
+INK = 0.018  # each emoji also comes inked around, the pen this share of its width wide
 
 
 class Pictures:
     """The training pictures in memory, drawn by source, then by name, then by hand."""
 
     def __init__(self, training: list[Picture], index: dict[str, int]):
-        training, rgba = rendered(training)
+        training, rgba = rendered([*training, *(p.outlined(INK) for p in training if p.source in EMOJI_STYLES)])
         self.rgba = torch.from_numpy(rgba)
         self.label = torch.tensor([index[p.name] for p in training])
         self.mirrors = torch.tensor([not ONE_SIDED.search(p.name) for p in training])
@@ -108,17 +109,20 @@ def first_prototypes(tower: EfficientNet, data: Pictures, concepts: Concepts) ->
     return keys
 
 
-def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor, Tensor]:
-    """The untouched tower's posterior over our names [N, C], and its features [N, 1280]."""
+def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor, Tensor, Tensor]:
+    """The untouched tower's posterior over our names [N, C], how sure it is [N] in 0..1, its features [N, 1280]."""
     features = pooled(tower, rgb, TEACHER_PIXELS)
     with torch.no_grad():
-        posterior = (tower.classifier(features) / TEACHER_TEMPERATURE).softmax(-1)
+        logits = tower.classifier(features)
+    posterior = (logits / TEACHER_TEMPERATURE).softmax(-1)
+    entropy = -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
     targets = torch.zeros(len(rgb), len(concepts.names))
-    return targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior), features
+    targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior)
+    return targets, 1 - entropy / math.log(logits.shape[1]), features
 
 
-def train(out: Path, steps: int, stop: int, seed: int, start: EfficientNet) -> None:
-    """Tune on a schedule of `steps`, of which the first `stop` are run; averaged weights go to `out`."""
+def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
+    """Tune for `steps`; the averaged weights go to `out`."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -129,7 +133,7 @@ def train(out: Path, steps: int, stop: int, seed: int, start: EfficientNet) -> N
     cutouts = data.rgba[data.photograph]
     photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
     teacher = start.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    targets, features = teach(teacher, photographs, concepts)
+    targets, sure, features = teach(teacher, photographs, concepts)
     keys = first_prototypes(teacher, data, concepts)
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
     print(f"{len(training)} pictures, {len(photographs)} photographs, {len(concepts.names)} names", flush=True)
@@ -146,14 +150,17 @@ def train(out: Path, steps: int, stop: int, seed: int, start: EfficientNet) -> N
     peak = [group["lr"] for group in optimiser.param_groups]
     log = (out / "metrics.jsonl").open("w")
     begun = time.time()
-    for step in range(stop):
+    for step in range(steps):
         progress = step / steps
         size = STUDENT_PIXELS[progress >= 0.6]
         rate = min(1, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
         for group, lr in zip(optimiser.param_groups, peak, strict=True):
             group["lr"] = lr * rate
         named = data.draw(NAMED, rng)
-        seen = torch.randint(len(photographs), (PHOTOGRAPHS,), generator=rng)
+        seen = torch.cat([
+            torch.randint(len(crops), (CROPS,), generator=rng),
+            len(crops) + torch.randint(len(cutouts), (CUTOUTS,), generator=rng),
+        ])  # fmt: skip
         rgb = torch.cat([
             augment.compose(data.rgba[named], data.mirrors[named], crops, size, rng),
             augment.jitter_photographs(photographs[seen], size, rng),
@@ -162,9 +169,9 @@ def train(out: Path, steps: int, stop: int, seed: int, start: EfficientNet) -> N
             pooled_now = tower(normalise(rgb)).mean((2, 3))
         logits = keys(F.dropout(pooled_now.float(), 0.2))
         naming = F.cross_entropy(logits[:NAMED], data.label[named], label_smoothing=0.05)
-        teaching = F.cross_entropy(logits[NAMED:], targets[seen])
+        teaching = (F.cross_entropy(logits[NAMED:], targets[seen], reduction="none") * sure[seen]).mean()
         keeping = F.mse_loss(pooled_now[NAMED:].float(), features[seen]) / features.var()
-        loss = naming + 0.5 * teaching + 0.5 * keeping
+        loss = naming + teaching + 0.5 * keeping
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
@@ -193,13 +200,12 @@ def save(model: nn.Module, file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--stop", type=int, default=1000, help="leave the schedule here; averaging has settled by then")
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.checkpoints.parts import efficientnet_lite2
 
-    train(args.out, args.steps, args.stop, args.seed, efficientnet_lite2())
+    train(args.out, args.steps, args.seed, efficientnet_lite2())
 
 
 if __name__ == "__main__":

@@ -12,11 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trenza.bridges.projector import Projector, ProjectorConfig
-from trenza.bridges.resampler import Resampler, ResamplerConfig
-from trenza.systems import hearing
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.language import LanguageModel
-from trenza.towers.whisper import Whisper
+from trenza.towers.whisper import Whisper, WhisperConfig, WhisperDecoder
 
 Piece = list[int] | Tensor  # token numbers, or media tokens [T, D]
 
@@ -29,13 +27,15 @@ class LlavaConfig:
     marks: int  # learned tokens before and after each medium
     tower: EfficientNetConfig
     projector: ProjectorConfig
-    resampler: ResamplerConfig
+    listener: WhisperConfig
+    speech_projector: ProjectorConfig
 
     @classmethod
     def from_dict(cls, config: dict) -> "LlavaConfig":
         return cls(
             config["pixels"], config["marks"], EfficientNetConfig(**config["tower"]),
-            ProjectorConfig(**config["projector"]), ResamplerConfig(**config["resampler"]),
+            ProjectorConfig(**config["projector"]), WhisperConfig(**config["listener"]),
+            ProjectorConfig(**config["speech_projector"]),
         )  # fmt: skip
 
 
@@ -47,14 +47,18 @@ def splice(embedding: nn.Embedding, pieces: Sequence[Piece]) -> Tensor:
 
 
 class Braid(nn.Module):
-    """The trained part: picture tower and bridge, speech bridge, and the marks around media."""
+    """The trained part: picture tower and bridge, listener and speech bridge, and the marks around media.
 
-    def __init__(self, config: LlavaConfig):
+    The listener's embedding and positions are Whisper's own, shared, neither trained nor stored again.
+    """
+
+    def __init__(self, config: LlavaConfig, whisper: Whisper):
         super().__init__()
         self.config = config
         self.tower = EfficientNet(config.tower)
         self.projector = Projector(config.projector)
-        self.resampler = Resampler(config.resampler)
+        self.listener = WhisperDecoder(config.listener, whisper.decoder)
+        self.speech_projector = Projector(config.speech_projector)
         self.marks = nn.ParameterDict({
             f"{kind}_{side}": nn.Parameter(torch.randn(config.marks, config.projector.out) * 0.1)
             for kind in ("picture", "sound") for side in ("begin", "end")
@@ -75,9 +79,9 @@ class Braid(nn.Module):
         """Features of one picture or of a video's frames [N, 1, 1280] to language tokens [T, D]."""
         return self.marked("picture", self.projector(features).flatten(0, 1))
 
-    def sound_tokens(self, windows: list[Tensor]) -> Tensor:
-        """Whisper features of a sound's windows, each [tokens, 384], to language tokens [T, D]."""
-        return self.marked("sound", self.resampler(*hearing.batch(windows)).flatten(0, 1))
+    def sound_tokens(self, states: Tensor) -> Tensor:
+        """The listener's states of all that was heard [n, 384] to language tokens [T, D]."""
+        return self.marked("sound", self.speech_projector(states[None])[0])
 
 
 class Llava(nn.Module):

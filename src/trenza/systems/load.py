@@ -16,7 +16,8 @@ from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
 
 DEFAULT = Path(__file__).parents[1] / "default"
-NOT_SHIPPED = ("classifier", "num_batches_tracked")  # nothing reads them when answering
+# Nothing reads the first two when answering; the others are Whisper's own.
+NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 
 
 def language(dtype: torch.dtype = torch.bfloat16) -> tuple[LanguageModel, Tokenizer]:
@@ -30,11 +31,11 @@ def whisper(dtype: torch.dtype = torch.float32) -> Whisper:
     return whisper_tower.build(*load_folder(parts.whisper_folder()), dtype)
 
 
-def braid(folder: Path = DEFAULT) -> Braid:
+def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:
     """The trained part from a folder of ours. Raises WeightsError naming the file that is wrong."""
     config, weights = load_folder(folder)
     try:
-        made = Braid(LlavaConfig.from_dict(config))
+        made = Braid(LlavaConfig.from_dict(config), whisper)
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't a LLaVA braid of ours: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
@@ -44,6 +45,7 @@ def braid(folder: Path = DEFAULT) -> Braid:
 def responder(model: str | None = None) -> LlavaResponder:
     """MODEL is nothing (the embedded default) or a folder of ours. Raises WeightsError."""
     folder = Path(model) if model else DEFAULT
-    trained = braid(folder)
+    ears = whisper()
+    trained = braid(ears, folder)
     words, tokenizer = language()
-    return LlavaResponder(Llava(words, whisper(), trained), tokenizer)
+    return LlavaResponder(Llava(words, ears, trained), tokenizer)

@@ -42,7 +42,7 @@ def _sounds() -> tuple[np.ndarray, ...]:
 
 
 def references(signal: Image | Audio | Video) -> list[Image | Audio | Video]:
-    """Reference media that take as many tokens as `signal`: pictures for frames, sounds for sound."""
+    """Reference media that are as long as `signal`: pictures for frames, sounds for sound."""
     if isinstance(signal, Image):
         return list(pictures())
     if isinstance(signal, Audio):

@@ -72,7 +72,7 @@ class LlavaResponder:
         self.model, self.tokenizer, self.context = model, tokenizer, context
         self.timings = Timings()
         self._end = tokenizer.token(TURN_ENDS)
-        self._reference_tokens: dict[tuple, Tensor] = {}
+        self._reference_tokens: dict[tuple, list[Tensor]] = {}
 
     # --- from conversation to prompt -------------------------------------------------------------
 
@@ -83,7 +83,8 @@ class LlavaResponder:
             return braid.picture_tokens(braid.picture_features(self._pixels(signal.pixels[None])))
         if isinstance(signal, Audio):
             windows = hearing.windows(torch.tensor(signal.samples))
-            return braid.sound_tokens(hearing.hear(self.model.whisper, windows))
+            heard = hearing.listen(braid.listener, hearing.hear(self.model.whisper, windows))
+            return braid.sound_tokens(torch.cat([states for states, _ in heard]))
         chosen = np.linspace(0, len(signal.frames) - 1, min(VIDEO_FRAMES, len(signal.frames))).round().astype(int)
         seen = braid.picture_tokens(braid.picture_features(self._pixels(signal.frames[chosen])))
         return torch.cat([seen, self.encode(signal.audio)]) if signal.audio is not None else seen
@@ -200,7 +201,7 @@ class LlavaResponder:
     @torch.no_grad()
     def support(self, prompt: Prompt, answer: list[int]) -> Support:
         """How much this media raised the answer over the reference media (DESIGN section 2), in nats."""
-        banks = {i: self._bank(signal, len(prompt.pieces[i])) for i, signal in prompt.media.items()}
+        banks = {i: self._bank(signal) for i, signal in prompt.media.items()}
         rows = [prompt.pieces]
         for number in range(min(len(bank) for bank in banks.values())):
             rows.append([banks[i][number] if i in banks else p for i, p in enumerate(prompt.pieces)])
@@ -209,16 +210,16 @@ class LlavaResponder:
         total = float(log_p[0] - reference)
         return Support(total=total, per_token=total / len(answer), supported=total > 0)
 
-    def _bank(self, signal: Image | Audio | Video, length: int) -> Tensor:
-        """Reference tokens [R, length, D] that take this medium's place, kept for the process."""
+    def _bank(self, signal: Image | Audio | Video) -> list[Tensor]:
+        """Tokens [T, D] of the references that take this medium's place, kept for the process."""
         shape = _shape(signal)
         if shape not in self._reference_tokens:
-            self._reference_tokens[shape] = torch.stack([self.encode(r) for r in references(signal)])
+            self._reference_tokens[shape] = [self.encode(r) for r in references(signal)]
         return self._reference_tokens[shape]
 
 
 def _shape(signal: Image | Audio | Video) -> tuple:
-    """What decides how many tokens a medium has; media of one shape share their references."""
+    """Media of one shape share their references."""
     if isinstance(signal, Image):
         return ("image",)
     if isinstance(signal, Audio):

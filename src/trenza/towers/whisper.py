@@ -96,28 +96,44 @@ class WhisperEncoder(nn.Module):
 
 
 class WhisperDecoder(nn.Module):
-    def __init__(self, config: WhisperConfig):
+    """`like`: another decoder whose embedding and positions this one uses as well."""
+
+    def __init__(self, config: WhisperConfig, like: "WhisperDecoder | None" = None):
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary, config.width)
-        self.positions = nn.Parameter(torch.zeros(config.text_tokens, config.width))
+        self.embedding = like.embedding if like else nn.Embedding(config.vocabulary, config.width)
+        self.positions = like.positions if like else nn.Parameter(torch.zeros(config.text_tokens, config.width))
         self.blocks = nn.ModuleList(Block(config.block(True)) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(config.width)
 
-    def forward(
-        self, tokens: Tensor, features: Tensor | list[tuple[Tensor, Tensor]], cache: KVCache | None = None
-    ) -> Tensor:
-        """Tokens [B, T] and audio features [B, S, width] (or their keys and values) to logits [B, T, V]."""
+    def states(
+        self, tokens: Tensor, features: Tensor | list[tuple[Tensor, Tensor]], cache: KVCache | None = None,
+        heard: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Tokens [B, T] and audio features [B, S, width] (or their keys and values) to states [B, T, width].
+
+        `heard` [B, 1, 1, S] is False where a row's features are padding.
+        """
         past = cache.used if cache is not None else 0
         count = tokens.shape[1]
         x = self.embedding(tokens) + self.positions[past : past + count]
         mask = masks.causal(count, past) if count > 1 else None
         for layer, block in enumerate(self.blocks):
             context = features[layer] if isinstance(features, list) else features
-            x = block(x, mask, None, cache, layer, context)
+            x = block(x, mask, None, cache, layer, context, heard)
         if cache is not None:
             cache.advance(count)
-        return F.linear(self.norm(x), self.embedding.weight)
+        return self.norm(x)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """States [..., width] to logits [..., V]; the embedding is tied."""
+        return F.linear(states, self.embedding.weight)
+
+    def forward(
+        self, tokens: Tensor, features: Tensor | list[tuple[Tensor, Tensor]], cache: KVCache | None = None
+    ) -> Tensor:
+        """As `states`, to logits [B, T, V]."""
+        return self.logits(self.states(tokens, features, cache))
 
 
 class Whisper(nn.Module):
