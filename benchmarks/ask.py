@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import peer
 import torch
 from PIL import Image as Pillow
 
+import peer
 from trenza.conversation import Conversation
 from trenza.data.corpora import pictures
 from trenza.signals import Image
@@ -72,7 +72,8 @@ def theirs(model, responder: LlavaResponder, question: str, media: list[Image]) 
 
 def compare(dtype: torch.dtype, asked: list) -> dict:
     language, tokenizer = load.language(dtype)
-    responder = LlavaResponder(Llava(language, load.whisper(), load.braid()), tokenizer)
+    whisper = load.whisper()
+    responder = LlavaResponder(Llava(language, whisper, load.braid(whisper)), tokenizer)
     model = peer.build(responder.model, IMAGE_TOKEN)
     ours(responder, *asked[0]), theirs(model, responder, *asked[0])  # warm both up
     same, ratios, first = 0, [], []

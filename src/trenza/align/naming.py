@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from trenza.align import augment, questions
+from trenza.align import augment, questions, speech
 from trenza.align.concepts import (
     CROPS_A_PHOTOGRAPH,
     Concepts,
@@ -30,7 +30,6 @@ from trenza.align.concepts import (
     photograph_crops,
     training_pictures,
 )  # fmt: skip
-from trenza.align import speech
 from trenza.align.tower import Pictures, normalise, pooled
 from trenza.bridges.projector import ProjectorConfig
 from trenza.checkpoints.folder import save_folder

@@ -101,8 +101,9 @@ class WhisperDecoder(nn.Module):
     def __init__(self, config: WhisperConfig, like: "WhisperDecoder | None" = None):
         super().__init__()
         self.config = config
-        self.embedding = like.embedding if like else nn.Embedding(config.vocabulary, config.width)
-        self.positions = like.positions if like else nn.Parameter(torch.zeros(config.text_tokens, config.width))
+        self.embedding: nn.Embedding = like.embedding if like else nn.Embedding(config.vocabulary, config.width)
+        made = torch.zeros(config.text_tokens, config.width)
+        self.positions: nn.Parameter = like.positions if like else nn.Parameter(made)
         self.blocks = nn.ModuleList(Block(config.block(True)) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(config.width)
 
