@@ -29,3 +29,4 @@ test-slow: $(VENV)/ready
 benchmark: $(VENV)/ready
 	$(BIN)/python benchmarks/naming.py --json docs/naming.json
 	$(BIN)/python benchmarks/ask.py --json docs/ask.json
+	$(BIN)/python benchmarks/figures.py
