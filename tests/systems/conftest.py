@@ -22,7 +22,7 @@ def tiny() -> Llava:
     )
     language = LanguageModel(LanguageConfig(97, 3, block, 10_000.0, tied=True))
     config = LlavaConfig(
-        64, 2, LITE0, ProjectorConfig("memory", 1280, WIDTH, hidden=30, tokens=3),
+        (64, 80), 2, LITE0, ProjectorConfig("memory", 1280, WIDTH, hidden=30, tokens=3),
         HEARING, ProjectorConfig("mlp", 32, WIDTH, hidden=20),
     )  # fmt: skip
     whisper = Whisper(HEARING)

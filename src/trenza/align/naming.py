@@ -22,15 +22,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from trenza.align import augment, questions, speech
-from trenza.align.concepts import (
-    CROPS_A_PHOTOGRAPH,
-    Concepts,
-    on_white,
-    photograph_crops,
-    training_pictures,
-)  # fmt: skip
-from trenza.align.tower import Pictures, normalise, pooled
+from trenza.align import questions, speech
+from trenza.align.concepts import Concepts
+from trenza.align.views import SIZES
 from trenza.bridges.projector import ProjectorConfig
 from trenza.checkpoints.folder import save_folder
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
@@ -40,8 +34,6 @@ from trenza.towers.efficientnet import LITE2
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
 
-PIXELS = 192  # a step above the tower's training size, as convolutions like it (Touvron et al. 2019)
-VIEWS = 2  # augmented views of each training picture, beside the plain one
 SLOTS, MARKS = 4, 4
 BATCH = 32
 # What a sample consists of, and how often.
@@ -54,7 +46,7 @@ def new_braid(
     """The parts of stage 1, and values that start as the embeddings of the names' own tokens."""
     concepts = Concepts(**json.loads((tower / "concepts.json").read_text()))
     config = LlavaConfig(
-        PIXELS, MARKS, LITE2,
+        SIZES, MARKS, LITE2,
         ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS),
         whisper.config, speech.PROJECTOR,
     )  # fmt: skip
@@ -65,8 +57,9 @@ def new_braid(
     braid.speech_projector.load_state_dict(load_file(heard / "projector.safetensors"))
     end = tokenizer.token("<|im_end|>")
     with torch.no_grad():
-        braid.projector.linear_1.weight.copy_(weights["prototypes.weight"])
-        braid.projector.linear_1.bias.copy_(weights["prototypes.bias"])
+        fitted = load_file(tower / "views.safetensors")
+        braid.projector.linear_1.weight.copy_(fitted["keys.weight"])
+        braid.projector.linear_1.bias.copy_(fitted["keys.bias"])
         values = braid.projector.linear_2.weight.view(SLOTS, table.shape[1], len(concepts.names))
         for number, name in enumerate(concepts.names):
             tokens = (tokenizer.encode(name) + [end] * SLOTS)[:SLOTS]
@@ -76,35 +69,19 @@ def new_braid(
 
 
 class Views:
-    """Features of the training pictures as the tuned tower sees them, and the name each should get."""
+    """What `trenza.align.views` kept: features of the training pictures, and the name each should get."""
 
-    def __init__(self, braid: Braid, concepts: Concepts, seed: int):
-        rng = torch.Generator().manual_seed(seed)
-        data = Pictures(training_pictures(), concepts.index())
-        crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
-        tower = braid.tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        plain = pooled(tower, torch.from_numpy(on_white(data.rgba.numpy())), PIXELS)
-        features, names = [plain], [data.label]
-        for _ in range(VIEWS):
-            for chunk in torch.arange(len(data.rgba)).split(64):
-                rgb = augment.compose(data.rgba[chunk], data.mirrors[chunk], crops, PIXELS, rng)
-                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                    features.append(tower(normalise(rgb)).float().mean((2, 3)))
-            names.append(data.label)
-        self.features, self.names = torch.cat(features), torch.cat(names)
-        self.weight = data.weight.repeat(VIEWS + 1)
-        # Photographs have no names but those the prototypes, taught by the untouched tower, give them.
-        seen = pooled(tower, crops, PIXELS)
-        with torch.no_grad():
-            called = braid.projector.linear_1(seen).argmax(1)
-        self.photographs = (seen, called)
+    def __init__(self, tower: Path):
+        kept = load_file(tower / "views.safetensors")
+        self.features, self.names, self.weight = kept["named"].float(), kept["names"], kept["drawn"]
+        # Photographs have no names but those the untouched tower gives them, the surer the oftener.
+        self.photographs, self.called, self.sure = kept["photographs"].float(), kept["called"], kept["sure"]
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, int]:
         """One feature [1280] and the number of its name; one in six is a photograph."""
         if torch.rand((), generator=rng) < 1 / 6:
-            features, names = self.photographs
-            number = int(torch.randint(len(names), (), generator=rng))
-            return features[number], int(names[number])
+            number = int(torch.multinomial(self.sure, 1, generator=rng))
+            return self.photographs[number], int(self.called[number])
         number = int(torch.multinomial(self.weight, 1, generator=rng))
         return self.features[number], int(self.names[number])
 
@@ -163,21 +140,19 @@ class Sampler:
             self.choice.shuffle(media)
             _, name, asked = self.choice.choice(media)
             return [tokens for tokens, _, _ in media], questions.ask(asked, self.choice), name
-        _, number = self.views.draw(self.rng)
+        number = int(self.views.names[torch.multinomial(self.views.weight, 1, generator=self.rng)])
         frames = self.views.alike(number, self.choice.randint(2, 8), self.rng)
-        if not len(frames):
-            return self.draw()
         tokens = self.braid.picture_tokens(frames[:, None])
         return [tokens], questions.ask(questions.VIDEO, self.choice), self.names[number]
 
 
 def train(
-    braid: Braid, concepts: Concepts, language: LanguageModel, tokenizer: Tokenizer, sayings: Sayings,
-    out: Path, steps: int, seed: int,
+    braid: Braid, concepts: Concepts, language: LanguageModel, tokenizer: Tokenizer, views: Views,
+    sayings: Sayings, out: Path, steps: int, seed: int,
 ) -> None:  # fmt: skip
     torch.manual_seed(seed)
     braid.eval()  # batch norm keeps its statistics; there is no dropout
-    sampler = Sampler(braid, Views(braid, concepts, seed), concepts, sayings, seed)
+    sampler = Sampler(braid, views, concepts, sayings, seed)
     before, slot, after = tokenizer.prompt([("user", [0])])
     assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
     prefix = language.new_cache(1, len(before))
@@ -247,7 +222,8 @@ def main() -> None:
     language, tokenizer = load.language()
     table = language.embedding.weight.float()
     braid, concepts = new_braid(args.tower, args.speech, load.whisper(), tokenizer, table)
-    train(braid, concepts, language, tokenizer, Sayings(args.speech), args.out, args.steps, args.seed)
+    views, sayings = Views(args.tower), Sayings(args.speech)
+    train(braid, concepts, language, tokenizer, views, sayings, args.out, args.steps, args.seed)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def normalise(rgb: Tensor) -> Tensor:
 
 @torch.no_grad()
 def pooled(tower: EfficientNet, rgb: Tensor, size: int) -> Tensor:
-    """uint8 [N, 3, H, W] to mean features [N, 1280]."""
+    """uint8 [N, 3, H, W], seen at `size` x `size`, to mean features [N, 1280]."""
     out = []
     for chunk in rgb.split(64):
         x = F.interpolate(chunk.float() / 255, size=size, mode="bicubic", antialias=True).clamp(0, 1)

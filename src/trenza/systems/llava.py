@@ -23,7 +23,7 @@ Piece = list[int] | Tensor  # token numbers, or media tokens [T, D]
 class LlavaConfig:
     """What the trained part consists of; the language model and Whisper are named, not contained."""
 
-    pixels: int
+    pixels: tuple[int, ...]  # a picture is seen at each of these sizes, and its features averaged
     marks: int  # learned tokens before and after each medium
     tower: EfficientNetConfig
     projector: ProjectorConfig
@@ -33,7 +33,7 @@ class LlavaConfig:
     @classmethod
     def from_dict(cls, config: dict) -> "LlavaConfig":
         return cls(
-            config["pixels"], config["marks"], EfficientNetConfig(**config["tower"]),
+            tuple(config["pixels"]), config["marks"], EfficientNetConfig(**config["tower"]),
             ProjectorConfig(**config["projector"]), WhisperConfig(**config["listener"]),
             ProjectorConfig(**config["speech_projector"]),
         )  # fmt: skip
@@ -66,10 +66,13 @@ class Braid(nn.Module):
 
     @torch.no_grad()
     def picture_features(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, size, size, 3] to one feature a picture [N, 1, 1280]: the mean over the map."""
+        """uint8 [N, size, size, 3] to one feature a picture [N, 1, 1280]: the mean over the map and the sizes."""
         x = EfficientNet.normalise(pixels.permute(0, 3, 1, 2))
-        x = F.interpolate(x, size=self.config.pixels, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
-        return self.tower(x).mean((2, 3))[:, None]
+        seen = []
+        for size in self.config.pixels:
+            scaled = F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
+            seen.append(self.tower(scaled).mean((2, 3)))
+        return torch.stack(seen).mean(0)[:, None]
 
     def marked(self, kind: str, tokens: Tensor) -> Tensor:
         """Tokens [T, D] of one medium between its marks."""
