@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
@@ -172,9 +172,15 @@ def main() -> None:
     words = Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
     utterances = Utterances(args.utterances)
     args.out.mkdir(parents=True, exist_ok=True)
-    listener = tune_listener(load.whisper(), words, utterances, args.steps, args.seed)
-    kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
-    save_file(kept, args.out / "listener.safetensors")
+    whisper, file = load.whisper(), args.out / "listener.safetensors"
+    if file.exists():
+        print(f"{file} is there already and is used; delete it to tune again")
+        listener = whisper.decoder
+        listener.load_state_dict(load_file(file), strict=False)
+    else:
+        listener = tune_listener(whisper, words, utterances, args.steps, args.seed)
+        kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
+        save_file(kept, file)
     heard = Heard(listener, utterances)
     language, tokenizer = load.language()
     projector = train_projector(heard, words, tokenizer, language.embedding.weight.float(), args.seed)

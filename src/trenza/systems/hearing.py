@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trenza.layers import masks
+from trenza.layers.cache import KVCache
 from trenza.towers.whisper import SAMPLE_RATE, TOKENS_PER_SECOND, Whisper, WhisperDecoder, log_mel, pad_seconds
 
 WINDOW_SECONDS = 3.0
@@ -54,16 +55,23 @@ def listen(listener: WhisperDecoder, features: list[Tensor]) -> list[tuple[Tenso
     if not features:
         return []
     padded, mask = batch(features)
-    tokens = torch.tensor([PROMPT]).expand(len(features), -1)
-    over = torch.zeros(len(features), dtype=torch.bool)
-    for _ in range(MOST_TOKENS + 1):  # without a cache: the sequences are short
-        states = listener.states(tokens, padded, heard=mask)
-        following = listener.logits(states[:, -1]).argmax(-1).masked_fill(over, END)
-        tokens = torch.cat([tokens, following[:, None]], 1)
+    config, count = listener.config, len(features)
+    room = len(PROMPT) + MOST_TOKENS
+    cache = KVCache(config.decoder_layers, count, config.heads, room, config.width // config.heads, padded.dtype)
+    # What is heard doesn't change while the words come: its keys and values are made once a layer.
+    context = [block.cross.keys_values(padded) for block in listener.blocks]  # type: ignore[union-attr, operator]
+    tokens = torch.tensor([PROMPT]).expand(count, -1)
+    over = torch.zeros(count, dtype=torch.bool)
+    states: list[Tensor] = []
+    said: list[Tensor] = []
+    while len(said) < MOST_TOKENS and not over.all():
+        state = listener.states(tokens, context, cache, mask)[:, -1]  # it foretells the next token
+        following = listener.logits(state).argmax(-1)
         over = over | (following == END)
-        if over.all():
-            break
-    said = tokens[:, len(PROMPT) :]
-    counts = (said != END).sum(1).clamp(max=MOST_TOKENS).tolist()
-    first = len(PROMPT) - 1  # the state at a token is the one that foretells the next
-    return [(row[first : first + n], spoken[:n].tolist()) for row, spoken, n in zip(states, said, counts, strict=True)]
+        states.append(state)
+        said.append(following.masked_fill(over, END))
+        tokens = said[-1][:, None]
+    together = torch.stack(states, 1)
+    words = torch.stack(said, 1)
+    counts = (words != END).sum(1).tolist()
+    return [(row[:n], spoken[:n].tolist()) for row, spoken, n in zip(together, words, counts, strict=True)]
