@@ -29,8 +29,8 @@ from trenza.systems.respond import Sampling
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
 SOUND_FORMS = ("What word is spoken?", "Which word was said in this recording?")
-SPOKEN = 100  # names said by each unseen voice
-OTHER_FORMS = 100
+SPOKEN = 60  # names said by each unseen voice
+OTHER_FORMS = 50
 SUPPORT_ITEMS = 200
 SHORT = Sampling(max_tokens=24)
 

@@ -4,7 +4,7 @@ Answers are scored through the language model (loss at answer positions only), t
 two projectors and the marks. Everything before the media is the same in each sample, so
 its keys and values are computed once.
 
-    python -m trenza.align.naming --tower DIR --speech DIR --out DIR [--steps 350] [--seed 0]
+    python -m trenza.align.naming --tower DIR --speech DIR --out DIR [--steps 260] [--seed 0]
 """
 
 import argparse
@@ -37,7 +37,7 @@ from trenza.towers.whisper import Whisper
 SLOTS, MARKS = 4, 4
 BATCH = 32
 # What a sample consists of, and how often.
-MIX = {"picture": 0.5, "sound": 0.26, "two": 0.09, "both": 0.07, "video": 0.08}
+MIX = {"picture": 0.42, "sound": 0.28, "two": 0.14, "both": 0.1, "video": 0.06}
 
 
 def new_braid(
@@ -214,7 +214,7 @@ def main() -> None:
     parser.add_argument("--tower", type=Path, required=True)
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=350)
+    parser.add_argument("--steps", type=int, default=260)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.systems import load

@@ -1,7 +1,7 @@
 """Stage 1 for speech: Whisper's decoder is tuned to short windows, then its states to the words of the language model.
 
 First the listener: cross-entropy on what was said, on features made once. Then the projector: each state is
-scored against the language model's embedding table at the token that begins the listener's own token. No
+scored against the language model's embedding table at the tokens that spell the listener's own token. No
 language model runs, which leaves little for stage 2.
 
     python -m trenza.align.speech --utterances DIR --out DIR [--steps 1200] [--seed 0]
@@ -26,10 +26,11 @@ from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.systems.hearing import END, PROMPT, batch, listen
 from trenza.towers.whisper import Whisper, WhisperDecoder
 
-PROJECTOR = ProjectorConfig("mlp", features=384, out=576, hidden=1024)
+SLOTS = 3  # most words that Whisper has as one token are up to three of the language model's
+PROJECTOR = ProjectorConfig("mlp", features=384, out=576, hidden=1024, tokens=SLOTS)
 BATCH = 48
 LEARNING_RATE = 1.5e-4
-PROJECTOR_STEPS = 2000
+PROJECTOR_STEPS = 1200
 HELD_OUT = 400  # utterances at the end, only watched
 
 
@@ -132,29 +133,34 @@ def train_projector(heard: Heard, words: Vocabulary, tokenizer: Tokenizer, table
     """`table`: the language model's embeddings [V, 576], float32."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
+    end = tokenizer.token("<|im_end|>")
+
+    def spelled(token: int, first: bool) -> list[int]:
+        """The language model's tokens for one of Whisper's, as they would stand in an answer."""
+        word = words.decode([token])
+        return (tokenizer.encode(word.lstrip() if first else word) + [end] * SLOTS)[:SLOTS]
+
     states = torch.cat(heard.states)
-    said = [t for tokens in heard.tokens for t in tokens]
-    begins = {t: (tokenizer.encode(words.decode([t])) or [0])[0] for t in set(said)}
-    used = sorted(set(begins.values()))
-    place = {token: i for i, token in enumerate(used)}
-    targets = torch.tensor([place[begins[t]] for t in said])
-    small = table[used]  # only tokens that were heard: a few thousand in place of 49,152
+    targets = torch.tensor([spelled(t, i == 0) for tokens in heard.tokens for i, t in enumerate(tokens)])  # [N, slots]
     model = Projector(PROJECTOR)
     scale = torch.nn.Parameter(torch.tensor(1.0))
     optimiser = torch.optim.AdamW([*model.parameters(), scale], lr=1e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROJECTOR_STEPS)
     for step in range(PROJECTOR_STEPS):
         chosen = torch.randint(len(states), (512,), generator=rng)
-        out = model(states[chosen][:, None])[:, 0]
-        logits = out @ small.T * scale.exp()
+        out = model(states[chosen][:, None])  # [512, slots, 576]
+        # Scored against what others in the batch are to say: a few hundred tokens in place of 49,152.
+        used, places = targets[chosen].unique(return_inverse=True)
+        logits = out @ table[used].T * scale.exp()
         # The second term keeps the tokens as large as embeddings, which is what stage 2 feeds on.
-        loss = F.cross_entropy(logits, targets[chosen]) + F.mse_loss(out, small[targets[chosen]]) * 20
+        naming = F.cross_entropy(logits.flatten(0, 1), places.flatten())
+        loss = naming + F.mse_loss(out, table[targets[chosen]]) * 20
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 500 == 499:
-            right = (logits.argmax(-1) == targets[chosen]).float().mean()
+        if step % 200 == 199:
+            right = (logits.argmax(-1) == places).all(1).float().mean()
             print(f"projector step {step + 1} loss {loss:.3f} right {right:.3f}", flush=True)
     return model.eval()
 
