@@ -1,6 +1,6 @@
 """Writes the measured figures into README.md, between its two markers, from the benchmarks' JSON.
 
-    python benchmarks/figures.py
+python benchmarks/figures.py
 """
 
 import json

@@ -29,8 +29,9 @@ from trenza.systems.respond import Sampling
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
 SOUND_FORMS = ("What word is spoken?", "Which word was said in this recording?")
-SPOKEN = 60  # names said by each unseen voice
-OTHER_FORMS = 50
+SPOKEN = 40  # names said by each unseen voice
+OTHER_FORMS = 40
+THINGS = 300  # of the openmoji things, drawn with the seed
 SUPPORT_ITEMS = 200
 SHORT = Sampling(max_tokens=24)
 
@@ -122,7 +123,9 @@ def main() -> None:
     responder = load.responder(args.model)
     known = {p.name for p in training_pictures()}
     things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
-    things = known_pictures([p for p in things if not pictures.is_clock(p.name)], known)
+    things = [p for p in things if not pictures.is_clock(p.name) and p.name in known]
+    chosen = np.random.default_rng(args.seed).choice(len(things), THINGS, replace=False)
+    things = known_pictures([things[i] for i in sorted(chosen)], known)
     stamps = known_pictures([p for p in pictures.stamps() if p.test], known)
     report = {"seed": args.seed, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads"}
     sets = [("openmoji things", things), ("test stamps", stamps), *photographs(args.seed)]
