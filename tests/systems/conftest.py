@@ -23,9 +23,11 @@ def tiny() -> Llava:
     language = LanguageModel(LanguageConfig(97, 3, block, 10_000.0, tied=True))
     config = LlavaConfig(
         (64, 80), 2, LITE0, ProjectorConfig("memory", 1280, WIDTH, hidden=30, tokens=3),
-        HEARING, ProjectorConfig("mlp", 32, WIDTH, hidden=20),
+        HEARING, words=50,
     )  # fmt: skip
     whisper = Whisper(HEARING)
     for parameter in language.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return Llava(language, whisper, Braid(config, whisper)).eval().requires_grad_(False)
+    braid = Braid(config, whisper)
+    braid.speech.spelling[..., 0] = torch.arange(50) % 13 + 1  # a token a word
+    return Llava(language, whisper, braid).eval().requires_grad_(False)

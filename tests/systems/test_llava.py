@@ -82,5 +82,6 @@ def test_the_listener_hears_no_padding(tiny):
 
 
 def test_what_is_heard_becomes_a_token_each(tiny):
-    assert tiny.braid.sound_tokens(torch.randn(5, 32)).shape == (5 + 2 * 2, 48)
-    assert tiny.braid.sound_tokens(torch.zeros(0, 32)).shape == (2 * 2, 48)  # nothing was said
+    table = tiny.language.embedding.weight
+    assert tiny.braid.sound_tokens(torch.randn(5, 32), table).shape == (5 + 2 * 2, 48)
+    assert tiny.braid.sound_tokens(torch.zeros(0, 32), table).shape == (2 * 2, 48)  # nothing was said

@@ -1,7 +1,7 @@
 """Stage 2: the frozen language model learns nothing; the bridges and marks learn to be read by it.
 
 Answers are scored through the language model (loss at answer positions only), the gradient flows into the
-two projectors and the marks. Everything before the media is the same in each sample, so
+projector of pictures and the marks. Everything before the media is the same in each sample, so
 its keys and values are computed once.
 
     python -m trenza.align.naming --tower DIR --speech DIR --out DIR [--steps 260] [--seed 0]
@@ -20,15 +20,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor, nn
 
-from trenza.align import questions, speech
+from trenza.align import questions
 from trenza.align.concepts import Concepts
 from trenza.align.views import SIZES
 from trenza.bridges.projector import ProjectorConfig
+from trenza.bridges.vocabulary import spell
 from trenza.checkpoints.folder import save_folder
+from trenza.checkpoints.parts import whisper_folder
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.layers.cache import FixedPrefix
+from trenza.systems.hearing import END
 from trenza.systems.llava import Braid, LlavaConfig, splice
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.language import LanguageModel
@@ -36,6 +40,7 @@ from trenza.towers.whisper import Whisper
 
 SLOTS, MARKS = 4, 4
 BATCH = 32
+LONGEST = 6  # states of one name; a listener that says more has begun to repeat itself
 # What a sample consists of, and how often.
 MIX = {"picture": 0.42, "sound": 0.28, "two": 0.14, "both": 0.1, "video": 0.06}
 
@@ -45,16 +50,18 @@ def new_braid(
 ) -> tuple[Braid, Concepts]:
     """The parts of stage 1, and values that start as the embeddings of the names' own tokens."""
     concepts = Concepts(**json.loads((tower / "concepts.json").read_text()))
+    ears = Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
+    spelling = spell([ears.decode([number]) for number in range(END)], tokenizer.encode)
     config = LlavaConfig(
         SIZES, MARKS, LITE2,
         ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS),
-        whisper.config, speech.PROJECTOR,
+        whisper.config, len(spelling[0]),
     )  # fmt: skip
     braid = Braid(config, whisper)
     weights = load_file(tower / "tower.safetensors")
     braid.tower.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("tower.")})
     braid.listener.load_state_dict(load_file(heard / "listener.safetensors"), strict=False)
-    braid.speech_projector.load_state_dict(load_file(heard / "projector.safetensors"))
+    braid.speech.spelling.copy_(spelling)
     end = tokenizer.token("<|im_end|>")
     with torch.no_grad():
         fitted = load_file(tower / "views.safetensors")
@@ -92,12 +99,13 @@ class Views:
 
 
 class Sayings:
-    """The listener's states of every utterance, and what was truly said."""
+    """The listener's states of every utterance it did not lose itself in, and what was truly said."""
 
     def __init__(self, folder: Path):
         kept = np.load(folder / "heard.npz")
-        self.states = torch.from_numpy(kept["states"]).float().split(kept["counts"].tolist())
-        self.texts = kept["texts"].tolist()
+        states = torch.from_numpy(kept["states"]).float().split(kept["counts"].tolist())
+        fit = [i for i, said in enumerate(states) if len(said) <= LONGEST]
+        self.states, self.texts = [states[i] for i in fit], [str(kept["texts"][i]) for i in fit]
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, str]:
         """States [n, 384] with a little noise, and the text."""
@@ -109,8 +117,9 @@ class Sayings:
 class Sampler:
     """Draws conversations: media tokens still to be computed, a question, the answer."""
 
-    def __init__(self, braid: Braid, views: Views, concepts: Concepts, sayings: Sayings, seed: int):
-        self.braid, self.views, self.names, self.sayings = braid, views, concepts.names, sayings
+    def __init__(self, braid: Braid, table: Tensor, views: Views, concepts: Concepts, sayings: Sayings, seed: int):
+        self.braid, self.table = braid, table
+        self.views, self.names, self.sayings = views, concepts.names, sayings
         self.rng = torch.Generator().manual_seed(seed)
         self.choice = random.Random(seed)
 
@@ -120,7 +129,7 @@ class Sampler:
 
     def sound(self) -> tuple[Tensor, str]:
         states, text = self.sayings.draw(self.rng)
-        return self.braid.sound_tokens(states), text
+        return self.braid.sound_tokens(states, self.table), text
 
     def draw(self) -> tuple[list[Tensor], str, str]:
         """Media tokens in order, question, answer."""
@@ -152,16 +161,15 @@ def train(
 ) -> None:  # fmt: skip
     torch.manual_seed(seed)
     braid.eval()  # batch norm keeps its statistics; there is no dropout
-    sampler = Sampler(braid, views, concepts, sayings, seed)
+    sampler = Sampler(braid, language.embedding.weight, views, concepts, sayings, seed)
     before, slot, after = tokenizer.prompt([("user", [0])])
     assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
     prefix = language.new_cache(1, len(before))
     with torch.no_grad():
         language(splice(language.embedding, [before])[None], prefix)
     groups: list[dict[str, Any]] = [
-        {"params": list(braid.marks.values()), "lr": 1e-2},
+        {"params": list(braid.marks.values()), "lr": 5e-3},
         {"params": list(braid.projector.parameters()), "lr": 3e-4},
-        {"params": list(braid.speech_projector.parameters()), "lr": 2e-4},
     ]
     for frozen in (braid.tower, braid.listener):
         frozen.requires_grad_(False)
@@ -202,9 +210,12 @@ def train(
 
 def save(braid: Braid, concepts: Concepts, out: Path) -> None:
     """The braid as a folder of ours, float16, without what is Whisper's own and ImageNet's classifier."""
-    weights = {k: v.half().contiguous() for k, v in braid.state_dict().items() if v.is_floating_point()}
     left_out = ("tower.classifier", "listener.embedding", "listener.positions")
-    weights = {k: v for k, v in weights.items() if not k.startswith(left_out)}
+    weights = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in braid.state_dict().items()
+        if not k.startswith(left_out) and not k.endswith("num_batches_tracked")
+    }
     config = {"system": "llava", "names": len(concepts.names), **asdict(braid.config)}
     save_folder(out / "braid", config, weights)
 

@@ -1,8 +1,7 @@
-"""Stage 1 for speech: Whisper's decoder is tuned to short windows, then its states to the words of the language model.
+"""Stage 1 for speech: Whisper's decoder is tuned to short windows, by cross-entropy on what was said.
 
-First the listener: cross-entropy on what was said, on features made once. Then the projector: each state is
-scored against the language model's embedding table at the tokens that spell the listener's own token. No
-language model runs, which leaves little for stage 2.
+Then all utterances are heard once, and the listener's states kept for stage 2. No language model runs, and the
+bridge to it (`trenza.bridges.vocabulary`) needs no training.
 
     python -m trenza.align.speech --utterances DIR --out DIR [--steps 1200] [--seed 0]
 """
@@ -21,16 +20,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
-from trenza.bridges.projector import Projector, ProjectorConfig
-from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.systems.hearing import END, PROMPT, batch, listen
 from trenza.towers.whisper import Whisper, WhisperDecoder
 
-SLOTS = 3  # most words that Whisper has as one token are up to three of the language model's
-PROJECTOR = ProjectorConfig("mlp", features=384, out=576, hidden=1024, tokens=SLOTS)
 BATCH = 48
 LEARNING_RATE = 1.5e-4
-PROJECTOR_STEPS = 1200
 HELD_OUT = 400  # utterances at the end, only watched
 
 
@@ -112,57 +106,17 @@ def held_out(listener: WhisperDecoder, words: Vocabulary, utterances: Utterances
     ]))  # fmt: skip
 
 
-class Heard:
-    """What the listener made of every utterance: its states [n, 384], their tokens, and the true text."""
-
-    def __init__(self, listener: WhisperDecoder, utterances: Utterances, size: int = 64):
-        order = sorted(range(len(utterances)), key=lambda n: utterances.index[n][2] - utterances.index[n][1])
-        self.states: list[Tensor] = []
-        self.tokens: list[list[int]] = []
-        self.texts = [utterances.text(n) for n in order]
-        for start in range(0, len(order), size):  # of like length, so that little is padding
-            for states, said in listen(listener, [utterances.window(n) for n in order[start : start + size]]):
-                self.states.append(states)
-                self.tokens.append(said)
-
-    def __len__(self) -> int:
-        return len(self.states)
-
-
-def train_projector(heard: Heard, words: Vocabulary, tokenizer: Tokenizer, table: Tensor, seed: int) -> Projector:
-    """`table`: the language model's embeddings [V, 576], float32."""
-    torch.manual_seed(seed)
-    rng = torch.Generator().manual_seed(seed)
-    end = tokenizer.token("<|im_end|>")
-
-    def spelled(token: int, first: bool) -> list[int]:
-        """The language model's tokens for one of Whisper's, as they would stand in an answer."""
-        word = words.decode([token])
-        return (tokenizer.encode(word.lstrip() if first else word) + [end] * SLOTS)[:SLOTS]
-
-    states = torch.cat(heard.states)
-    targets = torch.tensor([spelled(t, i == 0) for tokens in heard.tokens for i, t in enumerate(tokens)])  # [N, slots]
-    model = Projector(PROJECTOR)
-    scale = torch.nn.Parameter(torch.tensor(1.0))
-    optimiser = torch.optim.AdamW([*model.parameters(), scale], lr=1e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROJECTOR_STEPS)
-    for step in range(PROJECTOR_STEPS):
-        chosen = torch.randint(len(states), (512,), generator=rng)
-        out = model(states[chosen][:, None])  # [512, slots, 576]
-        # Scored against what others in the batch are to say: a few hundred tokens in place of 49,152.
-        used, places = targets[chosen].unique(return_inverse=True)
-        logits = out @ table[used].T * scale.exp()
-        # The second term keeps the tokens as large as embeddings, which is what stage 2 feeds on.
-        naming = F.cross_entropy(logits.flatten(0, 1), places.flatten())
-        loss = naming + F.mse_loss(out, table[targets[chosen]]) * 20
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if step % 200 == 199:
-            right = (logits.argmax(-1) == places).all(1).float().mean()
-            print(f"projector step {step + 1} loss {loss:.3f} right {right:.3f}", flush=True)
-    return model.eval()
+def keep_heard(listener: WhisperDecoder, utterances: Utterances, file: Path, size: int = 64) -> None:
+    """What the listener made of every utterance: its states [n, 384], n of each, and the true text."""
+    order = sorted(range(len(utterances)), key=lambda n: utterances.index[n][2] - utterances.index[n][1])
+    states: list[Tensor] = []
+    for start in range(0, len(order), size):  # of like length, so that little is padding
+        heard = listen(listener, [utterances.window(n) for n in order[start : start + size]])
+        states += [state for state, _ in heard]
+    np.savez(
+        file, states=torch.cat(states).half().numpy(), counts=[len(s) for s in states],
+        texts=[utterances.text(n) for n in order],
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -187,14 +141,7 @@ def main() -> None:
         listener = tune_listener(whisper, words, utterances, args.steps, args.seed)
         kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
         save_file(kept, file)
-    heard = Heard(listener, utterances)
-    language, tokenizer = load.language()
-    projector = train_projector(heard, words, tokenizer, language.embedding.weight.float(), args.seed)
-    save_file(projector.state_dict(), args.out / "projector.safetensors")
-    np.savez(
-        args.out / "heard.npz", states=torch.cat(heard.states).half().numpy(),
-        counts=[len(s) for s in heard.states], texts=heard.texts,
-    )  # fmt: skip
+    keep_heard(listener, utterances, args.out / "heard.npz")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trenza.bridges.projector import Projector, ProjectorConfig
+from trenza.bridges.vocabulary import VocabularyBridge
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper, WhisperConfig, WhisperDecoder
@@ -28,14 +29,13 @@ class LlavaConfig:
     tower: EfficientNetConfig
     projector: ProjectorConfig
     listener: WhisperConfig
-    speech_projector: ProjectorConfig
+    words: int  # of Whisper's vocabulary that are text
 
     @classmethod
     def from_dict(cls, config: dict) -> "LlavaConfig":
         return cls(
             tuple(config["pixels"]), config["marks"], EfficientNetConfig(**config["tower"]),
-            ProjectorConfig(**config["projector"]), WhisperConfig(**config["listener"]),
-            ProjectorConfig(**config["speech_projector"]),
+            ProjectorConfig(**config["projector"]), WhisperConfig(**config["listener"]), config["words"],
         )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Braid(nn.Module):
         self.tower = EfficientNet(config.tower)
         self.projector = Projector(config.projector)
         self.listener = WhisperDecoder(config.listener, whisper.decoder)
-        self.speech_projector = Projector(config.speech_projector)
+        self.speech = VocabularyBridge(config.words)
         self.marks = nn.ParameterDict({
             f"{kind}_{side}": nn.Parameter(torch.randn(config.marks, config.projector.out) * 0.1)
             for kind in ("picture", "sound") for side in ("begin", "end")
@@ -82,9 +82,12 @@ class Braid(nn.Module):
         """Features of one picture or of a video's frames [N, 1, 1280] to language tokens [T, D]."""
         return self.marked("picture", self.projector(features).flatten(0, 1))
 
-    def sound_tokens(self, states: Tensor) -> Tensor:
-        """The listener's states of all that was heard [n, 384] to language tokens [T, D]."""
-        return self.marked("sound", self.speech_projector(states[None])[0])
+    def sound_tokens(self, states: Tensor, table: Tensor) -> Tensor:
+        """The listener's states of all that was heard [n, 384] to language tokens [T, D].
+
+        table: the language model's embeddings [V, D].
+        """
+        return self.marked("sound", self.speech(states, self.listener.embedding.weight, table))
 
 
 class Llava(nn.Module):

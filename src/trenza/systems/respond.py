@@ -84,7 +84,8 @@ class LlavaResponder:
         if isinstance(signal, Audio):
             windows = hearing.windows(torch.tensor(signal.samples))
             heard = hearing.listen(braid.listener, hearing.hear(self.model.whisper, windows))
-            return braid.sound_tokens(torch.cat([states for states, _ in heard]))
+            states = torch.cat([states for states, _ in heard])
+            return braid.sound_tokens(states, self.model.language.embedding.weight)
         chosen = np.linspace(0, len(signal.frames) - 1, min(VIDEO_FRAMES, len(signal.frames))).round().astype(int)
         seen = braid.picture_tokens(braid.picture_features(self._pixels(signal.frames[chosen])))
         return torch.cat([seen, self.encode(signal.audio)]) if signal.audio is not None else seen
