@@ -12,6 +12,8 @@ from trenza.errors import DataError
 DEBIAN = (
     "tuxpaint-stamps-default", "openclipart-svg",
     "mate-backgrounds", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
+    "dataset-fashion-mnist", "fluid-soundfont-gm", "timgm6mb-soundfont",
+    "asterisk-core-sounds-en-wav", "pocketsphinx-testdata",
 )  # fmt: skip
 NPM = {
     "@iconify-json/noto": "1.2.9",
@@ -19,7 +21,10 @@ NPM = {
     "@iconify-json/openmoji": "1.2.29",
     "emojibase-data": "17.0.0",
 }
-PYPI = {"timm": "1.0.22"}  # only its list of ImageNet class names is read; it is never imported
+PYPI = {
+    "timm": "1.0.22",  # only its list of ImageNet class names is read; it is never imported
+    "easy-vqa": "1.0",
+}
 
 
 def _run(command: list[str], folder: Path) -> None:
