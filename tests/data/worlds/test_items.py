@@ -1,10 +1,14 @@
 """Items are the same bytes every time, whole, and twins of each other."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from trenza.conversation import Box, Span
 from trenza.data.samples import CAPABILITIES, Item
 from trenza.data.worlds import build
+from trenza.data.worlds import phrases as words
 from trenza.data.worlds.asking import ITEMS_PER_WORLD
 from trenza.data.worlds.phrases import languages, phrases
 from trenza.data.worlds.stock import SPLITS, Stock
@@ -130,3 +134,14 @@ def test_bad_calls_get_one_clear_error(stock):
 
 def test_worlds_are_of_one_size(stock):
     assert all(len(build.world_items(n, 0, stock=stock)) == ITEMS_PER_WORLD for n in range(30))
+
+
+def test_a_file_of_phrases_is_all_a_new_language_needs(stock, tmp_path, monkeypatch):
+    document = phrases("en").document
+    pidgin = document | {"questions": {k: [f"zz {q}" for q in v] for k, v in document["questions"].items()}}
+    (tmp_path / "zz.json").write_text(json.dumps(pidgin))
+    monkeypatch.setattr(words, "FOLDER", tmp_path)
+    named = tuple(replace(t, names=dict(t.names) | {"zz": t.names["en"] + "zz"}) for t in stock.things)
+    made = list(build.items_range(0, 80, 0, stock=replace(stock, things=named), languages=("zz",)))
+    assert all(i.language == "zz" and i.question.startswith("zz ") for i in made)
+    assert any(o["name"].endswith("zz") for i in made for t in i.truth["media"] for o in t.get("objects", []))

@@ -14,25 +14,25 @@ Recording = tuple[Media, list[Event]]
 
 
 def clips(world: World, things: Sequence[Thing]) -> list[Event]:
-    """An event for each thing, at time 0: all by their own sounds where they have them, else all spoken."""
-    effects = [t.effect for t in things if t.effect is not None]
+    """An event for each thing, at time 0: its own sound where it has one, else its name spoken."""
     voice = int(world.rng.integers(1000))
     made = []
-    for i, thing in enumerate(things):
+    for thing in things:
         name = thing.names[world.language]
-        own = len(effects) == len(things)
-        samples = effects[i] if own else world.stock.say(name, world.language, voice)
-        made.append(Event(name, prepared(samples), 0.0, not own))
+        said = thing.effect is None
+        samples = thing.effect if thing.effect is not None else world.stock.say(name, world.language, voice)
+        made.append(Event(name, prepared(samples), 0.0, said))
     return made
 
 
 def cast(world: World, count: int, anchored: int) -> list[Event]:
-    """Events of `count` things, half of the time by their own sounds where the stock has enough of them."""
+    """Events of `count` things: all spoken, or where the stock has enough of them sounds and words mixed."""
     chooser = world.chooser()
     audible = sum(t.effect is not None for t in chooser.things) >= AUDIBLE_KINDS and world.coin()
     # Animals make most of the sounds and are alike in kind, so more than three apart are not to be had.
     if audible and count <= 3:
-        return clips(world, chooser.things_apart(count, anchored, audible=True))
+        things = chooser.things_apart(count, anchored, audible=True)
+        return clips(world, [replace(t, effect=None) if world.rng.random() < 0.3 else t for t in things])
     things = chooser.things_apart(count, anchored)
     return clips(world, [replace(t, effect=None) for t in things])
 
@@ -90,7 +90,8 @@ def reordered(world: World) -> None:
     recorded.ask("is_before", "verify", yes_no, both, x=called(world, one), y=called(world, two))
     one, two = world.shuffled((x.name, y.name))
     recorded.ask("first", "compare", (x.name, y.name), both, x=one, y=two)
-    recorded.ask("transcript" if x.said else "sounds", "describe", (f"{x.name}, {y.name}", f"{y.name}, {x.name}"), both)
+    orders = (f"{x.name}, {y.name}", f"{y.name}, {x.name}")
+    recorded.ask("transcript" if x.said and y.said else "sounds", "describe", orders, both)
 
 
 def louder(world: World) -> None:

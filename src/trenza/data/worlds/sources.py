@@ -51,13 +51,13 @@ def stock_of(split: str, languages: tuple[str, ...]) -> Stock:
     sounds = np.load(kept / "sounds.npy", mmap_mode="r")
     entries = json.loads((kept / "things.json").read_text(encoding="utf-8"))
     tables = {language: _names(language) for language in languages if language != "en"}
-    trained = {e["name"] for e in entries if _split(e) == "train"}
+    trained = {kind(e["name"]) for e in entries if _split(e) == "train"}
     things = []
     for entry in entries:
         wanted = _split(entry)
-        # An unseen object is one whose name no training picture has.
+        # An unseen object is one of a kind that no training picture has.
         mine = wanted == (split if split in ("test_style", "test_object") else "train")
-        if not mine or (split == "test_object" and entry["name"] in trained):
+        if not mine or (split == "test_object" and kind(entry["name"]) in trained):
             continue
         names = {"en": entry["name"]}
         for language, table in tables.items():
@@ -71,6 +71,11 @@ def stock_of(split: str, languages: tuple[str, ...]) -> Stock:
         things.append(Thing(key, style, group, subgroup, names, rgba, sound))
     grounds = np.load(kept / ("grounds_train.npy" if split == "train" else "grounds_test.npy"), mmap_mode="r")
     return Stock(tuple(things), tuple(grounds), say)
+
+
+def kind(name: str) -> str:
+    """The head of a name, singular: an "electric guitar" is a guitar, "t shirts" are of a kind with a "t-shirt"."""
+    return re.split(r"[ -]", name)[-1].removesuffix("s")
 
 
 def _split(entry: dict) -> str:
@@ -190,7 +195,11 @@ def _pictures() -> Iterator[tuple[pictures.Picture, dict]]:
 
 def plain(name: str) -> bool:
     """One or two words of letters that stand for one kind of thing."""
-    return bool(re.fullmatch(r"[a-z]+([ -][a-z]+)?", name)) and name not in VAGUE and not pictures.is_clock(name)
+    return (
+        bool(re.fullmatch(r"[a-z]+([ -][a-z]+)?", name))
+        and name.removesuffix("s") not in VAGUE
+        and not pictures.is_clock(name)
+    )
 
 
 def _entry(p: pictures.Picture, group: str, subgroup: str, names: dict[str, str]) -> dict:
