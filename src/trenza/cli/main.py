@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask
+from trenza.cli import ask, data
 from trenza.errors import TrenzaError
 
-COMMANDS = {"ask": ask}
+COMMANDS = {"ask": ask, "data": data}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,7 +22,8 @@ PAIRS = [
 ITEMS = [
     Item(
         "world-1", (Media("audio", "wav", WAV), Media("image", "png", PNG)), "Is it seen?", "yes", "cross", "en",
-        "train", ("yes", "no"), (Evidence(1, Box(0.1, 0.2, 0.3, 0.4)), Evidence(0, Span(0.5, 1.5))), "world-2", {"objects": [1]},
+        "train", ("yes", "no"),
+        (Evidence(1, Box(0.1, 0.2, 0.3, 0.4)), Evidence(0, Span(0.5, 1.5))), "world-2", {"objects": [1]},
     ),
     Item("world-2", (Media("image", "png", PNG),), "Read it.", "STOP", "extract", "en", "test",
          evidence=(Evidence(0, "STOP"),)),

@@ -1,0 +1,1 @@
+"""What is wrong with a data set: `audit.audit` finds it, `page.write` shows it, `audit.Report.flagged` filters it."""
