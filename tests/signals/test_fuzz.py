@@ -191,7 +191,7 @@ def fuzz(count: int, folder) -> str:
     seconds = time.monotonic() - began
     worker.stop()
     children = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024
-    parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    parent = most_memory()
     peak = children + parent
     report = (
         f"{count} files in {seconds:.1f} s, worst {worst[0]:.2f} s ({worst[1]}), "
@@ -201,8 +201,14 @@ def fuzz(count: int, folder) -> str:
     return report
 
 
+def most_memory() -> int:
+    """Bytes this program ever held (Linux). getrusage would count what the process held before it became this one."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+
+
 def in_own_process(count: int, folder) -> None:
-    """The system remembers the most memory a process ever held, so earlier tests must not be in this one's past."""
+    """What earlier tests held in memory must not count as this one's."""
     command = [sys.executable, __file__, str(count), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print(done.stdout)
