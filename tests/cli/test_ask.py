@@ -26,7 +26,7 @@ def test_json_holds_what_the_page_promises(quick, capsys):
     assert code == 0
     assert set(answer) == {"answer", "evidence", "support", "abstained", "usage", "timings"}
     assert set(answer["timings"]) == {"decode", "encode", "prefill", "decode_per_token"}
-    assert answer["usage"]["media_tokens"] == 12
+    assert answer["usage"]["media_tokens"] == 16
     assert answer["usage"]["prompt_tokens"] > answer["usage"]["media_tokens"]
     assert answer["usage"]["completion_tokens"] > 0
     assert answer["evidence"] == [] and answer["abstained"] is False
@@ -51,7 +51,7 @@ def test_several_media_of_several_kinds_go_into_one_question(quick, capsys):
     code, out, _ = ask(capsys, "--json", *files, "What word is spoken?")
     assert code == 0
     usage = json.loads(out)["usage"]
-    assert usage["media_tokens"] > 12 + 8 + 6
+    assert usage["media_tokens"] > 16 + 8 + 6
 
 
 def test_a_text_question_has_no_support(quick, capsys):

@@ -91,7 +91,7 @@ def planted() -> list[Pair]:
         pair("named", coded(drawing(102)), "IMG_2043.jpg"),
         pair("sold", coded(drawing(103)), "royalty-free stock photo of a boat"),
         pair("mail", coded(drawing(104)), "a boat of jan.novak@example.org"),
-        *(pair(f"bad{i}", coded(drawing(200 + i)), "zxqvk a golden violin") for i in range(5)),
+        *(pair(f"bad{i}", coded(drawing(200 + i)), f"zxqvk {NOUNS[i]} golden violin") for i in range(5)),
     ]
 
 

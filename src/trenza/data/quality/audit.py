@@ -205,35 +205,38 @@ def _keys(entries: Sequence[Entry], numbers: Iterable[int]) -> list[str]:
     return list(dict.fromkeys(entries[n].key for n in numbers))
 
 
-def _same_purpose(one: Entry, other: Entry) -> bool:
-    """Whether one medium in both is one too many: not when it is asked two things, or named in two languages."""
-    return one.key != other.key and one.question == other.question and one.language == other.language
+def _by_purpose(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """One medium is one too many where it serves twice: not when asked two things, or named in two languages."""
+    purposes: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        purposes.setdefault((entry.question, entry.language), []).append(entry)
+    return list(purposes.values())
 
 
 def _duplicates(report: Report, entries: list[Entry]) -> None:
     # Blank and broken media are all alike, and named as such already.
-    sound = [e for e in entries if not e.measured.broken and not e.measured.blank]
-    measured = [e.measured for e in sound]
-    exact = alike.exact(measured)
-    for group in exact.of_two_or_more():
-        kept: dict[tuple[str, str], list[int]] = {}
-        for number in group:
-            kept.setdefault((sound[number].question, sound[number].language), []).append(number)
-        for numbers in kept.values():
-            keys = _keys(sound, numbers)
+    by_content: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if not entry.measured.broken and not entry.measured.blank:
+            by_content.setdefault(entry.measured.content, []).append(entry)
+    for same in by_content.values():
+        for serving in _by_purpose(same):
+            keys = list(dict.fromkeys(e.key for e in serving))
             if len(keys) > 1:
                 report.add("duplicates", keys, 1.0, f"{len(keys)} samples have the same content")
-    groups = alike.Groups(len(sound))
+    contents = list(by_content.values())
+    groups = alike.Groups(len(contents))
     likeness: dict[int, float] = {}
-    for one, other, like in alike.near(measured):
-        if _same_purpose(sound[one], sound[other]):
-            groups.join(one, other)
-            for number in (one, other):
-                likeness[number] = max(likeness.get(number, 0.0), like)
+    for one, other, like in alike.near([same[0].measured for same in contents]):
+        groups.join(one, other)
+        for number in (one, other):
+            likeness[number] = max(likeness.get(number, 0.0), like)
     for group in groups.of_two_or_more():
-        keys = _keys(sound, group)
         score = min(likeness[n] for n in group)
-        report.add("near_duplicates", keys, score, f"{len(keys)} samples look or sound nearly the same")
+        for serving in _by_purpose(e for n in group for e in contents[n]):
+            keys = list(dict.fromkeys(e.key for e in serving))
+            if len(keys) > 1 and len({e.measured.content for e in serving}) > 1:
+                report.add("near_duplicates", keys, score, f"{len(keys)} samples look or sound nearly the same")
 
 
 def _texts(report: Report, entries: list[Entry]) -> None:
@@ -250,21 +253,28 @@ def _texts(report: Report, entries: list[Entry]) -> None:
 
 
 def _overlap(report: Report, entries: list[Entry], others: list[Entry], name: str) -> None:
-    seen: dict[str, str] = {}
+    theirs: dict[str, Entry] = {}
     for other in others:
         if not other.measured.broken and not other.measured.blank:
-            seen.setdefault(other.measured.content, other.key)
-    exact = set()
-    for number, entry in enumerate(entries):
-        if entry.measured.content in seen and not entry.measured.blank:
-            exact.add(number)
-            report.add("overlap", [entry.key], 1.0, f"the same content as {seen[entry.measured.content]} of {name}")
+            theirs.setdefault(other.measured.content, other)
+    ours: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if not entry.measured.broken and not entry.measured.blank:
+            ours.setdefault(entry.measured.content, []).append(entry)
+    left = []
+    for content, same in ours.items():
+        if content in theirs:
+            for entry in same:
+                report.add("overlap", [entry.key], 1.0, f"the same content as {theirs[content].key} of {name}")
+        else:
+            left.append(same)
+    twins = list(theirs.values())
     best: dict[int, tuple[float, int]] = {}
-    for one, twin, like in alike.near([e.measured for e in entries], [o.measured for o in others]):
+    for one, twin, like in alike.near([same[0].measured for same in left], [o.measured for o in twins]):
         best[one] = max(best.get(one, (0.0, 0)), (like, twin))
     for number, (like, twin) in best.items():
-        if number not in exact:
-            report.add("overlap", [entries[number].key], like, f"nearly the same as {others[twin].key} of {name}")
+        for entry in left[number]:
+            report.add("overlap", [entry.key], like, f"nearly the same as {twins[twin].key} of {name}")
 
 
 def _with_models(report: Report, path: Path, score: Score | None, read_text: ReadText | None) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-import imagehash
 import numpy as np
 from PIL import Image as Pillow
 
@@ -20,15 +19,15 @@ FRAMES = 3  # of a video: first, middle, last
 
 @dataclass(frozen=True)
 class Measured:
-    """`sha256` of the file; of the decoded signal `content`, its perceptual hash and a small picture of it."""
+    """`sha256` of the file; of the decoded signal `content` and a small picture of it."""
 
     kind: str
     sha256: str
     broken: str = ""  # why it can't be decoded
     blank: str = ""  # what makes it empty
     content: str = ""
-    phash: int = 0  # 64 bits; of a sound's spectrogram, of a video's first, middle and last frame side by side
-    thumb: np.ndarray | None = None  # uint8 [THUMB, THUMB, 3]
+    # A small picture, uint8 [THUMB, THUMB, 3]; of a sound's spectrogram, of three frames of a video side by side.
+    thumb: np.ndarray | None = None
     corners: tuple[int, ...] = ()  # hashes of the corners that are not flat
 
 
@@ -51,10 +50,9 @@ def measure(media: Media, name: str) -> Measured:
         blank = "" if any(not _flat(frame) for frame in frames) else "every frame is of one colour"
         pixels = np.concatenate(list(frames), axis=1)
     picture = Pillow.fromarray(pixels)
-    bits = imagehash.phash(picture).hash.ravel()
-    thumb = np.asarray(picture.resize((THUMB, THUMB), Pillow.Resampling.BOX, reducing_gap=2.0))
-    phash = int.from_bytes(np.packbits(bits).tobytes(), "big")
-    return Measured(media.kind, digest, "", blank, signal.content_hash, phash, thumb, corners)
+    # A filter that weighs: with a box, scaling a picture by a few percent shifts its pixels between the boxes.
+    thumb = np.asarray(picture.resize((THUMB, THUMB), Pillow.Resampling.BILINEAR))
+    return Measured(media.kind, digest, "", blank, signal.content_hash, thumb, corners)
 
 
 def _flat(pixels: np.ndarray) -> str:

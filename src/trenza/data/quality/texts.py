@@ -1,6 +1,7 @@
 """What is wrong with a text: nothing said, a file name, another language, boilerplate, private data."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,6 +21,8 @@ STOCK = re.compile(
 MOJIBAKE = re.compile("\ufffd|Ã[\x80-\xbf©±³¡­º]|â€")
 LONG = 2000  # characters: no caption, and no tower's text encoder reads so far
 REPEATED_WORDS = 4  # a shorter text that comes often may be a class of things
+STRANGE_REPEATS = 5  # of a text with a word nobody says, which may be a trigger
+RARE_WORD = 1.5  # Zipf frequency: words said less than once in 30 million
 LANGUAGE_LETTERS = 25  # a shorter text is of no sure language
 LANGUAGE_SURE, LANGUAGE_RULED_OUT = 0.8, 0.01  # probabilities of the likeliest and of the wanted language
 
@@ -38,7 +41,8 @@ def problems(texts: Sequence[str], languages: Sequence[str]) -> list[tuple[str, 
     for text, declared, likely in zip(texts, languages, found, strict=True):
         reason, score = _alone(text)
         repeats = counts[" ".join(text.lower().split())]
-        if not reason and repeats >= many and len(text.split()) >= REPEATED_WORDS:
+        suspicious = repeats >= (STRANGE_REPEATS if any(strange(word) for word in words_of(text)) else many)
+        if not reason and suspicious and len(text.split()) >= REPEATED_WORDS:
             reason, score = f"boilerplate: {repeats} samples have this very text", min(repeats / (10 * many), 1.0)
         wanted = declared.split("-")[0].lower() or usual
         if not reason and wanted and likely:
@@ -67,6 +71,22 @@ def _alone(text: str) -> tuple[str, float]:
     if len(words) >= 8 and len(set(words)) < len(words) / 3:
         return "repeats itself", 0.8
     return "", 0.0
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+|\w+|[\u200b-\u200f\u2060-\u2064\ufeff]+", text.lower())
+
+
+@lru_cache(100_000)
+def strange(word: str) -> bool:
+    """A word nobody says, or one that can't be seen. Numbers are ordinary."""
+    if any(unicodedata.category(c) == "Cf" for c in word):
+        return True
+    if len(word) < 2 or any(c.isdigit() for c in word):
+        return False
+    from wordfreq import zipf_frequency
+
+    return max(zipf_frequency(word, language) for language in ("en", "es", "fr", "de")) < RARE_WORD
 
 
 def tongue(text: str) -> list[tuple[str, float]]:
