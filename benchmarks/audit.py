@@ -167,7 +167,14 @@ def false_alarms(report: Report, samples: list[Pair], test: list[Pair], planted:
     alarms: dict[str, set[str]] = {}
     kept: set[str] = set()  # the first of a group of duplicates, which a filtered copy keeps
     unconfirmed: dict[str, set[str]] = {}
-    tests = {p.key: ink(p.media) for p in test}
+    tests = np.stack([ink(p.media) for p in test])
+    inks: dict[str, np.ndarray] = {}
+
+    def of(key: str) -> np.ndarray:
+        if key not in inks:
+            inks[key] = ink(media[key])
+        return inks[key]
+
     for name, found in report.findings.items():
         for finding in found:
             keys = [stem(k) for k in finding.files]
@@ -176,12 +183,11 @@ def false_alarms(report: Report, samples: list[Pair], test: list[Pair], planted:
                     continue
                 alarms.setdefault(name, set()).add(key)
                 if name == "near_duplicates":
-                    others = (float(ink(media[key]) @ ink(media[o])) / 4096 for o in keys if o != key)
+                    others = (float(of(key) @ of(o)) / 4096 for o in keys if o != key)
                     if max(others) < SAME_PICTURE:
                         unconfirmed.setdefault(name, set()).add(key)
                 elif name == "overlap":
-                    own = ink(media[key])
-                    if max(float(own @ other) / 4096 for other in tests.values()) < SAME_PICTURE:
+                    if float((tests @ of(key)).max()) / 4096 < SAME_PICTURE:
                         unconfirmed.setdefault(name, set()).add(key)
                 elif name not in ("duplicates", "text"):  # equal content is no opinion; titles are counted apart
                     unconfirmed.setdefault(name, set()).add(key)

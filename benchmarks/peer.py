@@ -27,12 +27,13 @@ class _Tower(nn.Module):
 
 
 class _Projector(nn.Module):
-    def __init__(self, braid: Braid):
+    def __init__(self, braid: Braid, dtype: torch.dtype):
         super().__init__()
         self.braid = braid
+        self.dtype = dtype
 
     def forward(self, features: Tensor) -> Tensor:
-        return torch.stack([self.braid.picture_tokens(f[None]) for f in features])
+        return torch.stack([self.braid.picture_tokens(f[None]) for f in features]).to(self.dtype)
 
 
 def build(ours: Llava, image_token: int) -> LlavaForConditionalGeneration:
@@ -62,6 +63,9 @@ def build(ours: Llava, image_token: int) -> LlavaForConditionalGeneration:
     peer.model.vision_tower = nn.Identity()
     peer.model.multi_modal_projector = nn.Identity()
     peer.load_state_dict(renamed, strict=True)
+    dtype = model.embedding.weight.dtype
+    peer.to(dtype)
+    # The braid is shared and keeps its own precision.
     peer.model.vision_tower = _Tower(ours.braid)
-    peer.model.multi_modal_projector = _Projector(ours.braid)
-    return peer.to(model.embedding.weight.dtype).eval()
+    peer.model.multi_modal_projector = _Projector(ours.braid, dtype)
+    return peer.eval()
