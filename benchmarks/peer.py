@@ -4,11 +4,10 @@ The language model is theirs with our weights, and so are placeholders, splice, 
 generation. Only the two modules between pixels and splice are ours, since no public format holds them.
 """
 
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
 
 from trenza.systems.llava import Braid, Llava
 from trenza.towers import language
@@ -21,9 +20,9 @@ class _Tower(nn.Module):
         super().__init__()
         self.braid = braid
 
-    def forward(self, pixel_values: Tensor, **_) -> SimpleNamespace:
+    def forward(self, pixel_values: Tensor, **_) -> BaseModelOutput:
         features = self.braid.picture_features(pixel_values)
-        return SimpleNamespace(hidden_states=[features], last_hidden_state=features)
+        return BaseModelOutput(last_hidden_state=features, hidden_states=(features,))
 
 
 class _Projector(nn.Module):

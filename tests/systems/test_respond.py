@@ -73,7 +73,7 @@ def test_words_of_control_in_a_question_stay_words(default):
 
 def test_a_picture_of_any_shape_is_taken(default):
     for shape in ((1, 1), (3, 500), (400, 2)):
-        assert default.encode(Image(np.full((*shape, 3), 90, np.uint8))).shape == (12, 576)
+        assert default.encode(Image(np.full((*shape, 3), 90, np.uint8))).shape == (16, 576)
 
 
 def test_bad_sampling_is_refused():
