@@ -33,6 +33,7 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
+STRIDE_16 = 4  # the stage whose map is the last at stride 16
 STEM_WIDTH = 32
 HEAD_WIDTH = 1280
 
@@ -48,6 +49,20 @@ class EfficientNetConfig:
     @property
     def width(self) -> int:
         return HEAD_WIDTH
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each stage's map."""
+        return [_scale_width(stage.width, self.width_factor) for stage in STAGES]
+
+    @property
+    def repeats(self) -> list[int]:
+        """Blocks of each stage. Lite keeps the first and the last at their depth, as it keeps stem and head."""
+        outermost = (0, len(STAGES) - 1)
+        return [
+            stage.repeats if i in outermost else math.ceil(stage.repeats * self.depth_factor)
+            for i, stage in enumerate(STAGES)
+        ]
 
 
 LITE0 = EfficientNetConfig(1.0, 1.0)
@@ -118,11 +133,7 @@ class EfficientNet(nn.Module):
         self.stem = ConvNorm(3, STEM_WIDTH, 3, 2)
         blocks: list[nn.Module] = []
         w_in = STEM_WIDTH
-        for index, stage in enumerate(STAGES):
-            w_out = _scale_width(stage.width, config.width_factor)
-            # Lite keeps the first and the last stage at their depth, as it keeps stem and head.
-            outermost = index in (0, len(STAGES) - 1)
-            repeats = stage.repeats if outermost else math.ceil(stage.repeats * config.depth_factor)
+        for stage, w_out, repeats in zip(STAGES, config.widths, config.repeats, strict=True):
             for repeat in range(repeats):
                 stride = stage.stride if repeat == 0 else 1
                 blocks.append(InvertedResidual(w_in, w_out, stage.kernel, stride, stage.expand))
@@ -142,6 +153,17 @@ class EfficientNet(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.head(x)
+
+    def depths(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, H, W], normalised, to the last map at stride 16, [B, C, H/16, W/16], and that of `forward`."""
+        last = sum(self.config.repeats[: STRIDE_16 + 1])
+        x = self.stem(x)
+        for block in self.blocks[:last]:
+            x = block(x)
+        fine = x
+        for block in self.blocks[last:]:
+            x = block(x)
+        return fine, self.head(x)
 
     def classify(self, features: Tensor) -> Tensor:
         """Feature map [B, 1280, h, w] to ImageNet-1k logits [B, 1000]."""

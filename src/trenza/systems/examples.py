@@ -1,0 +1,60 @@
+"""What every system learns from and answers: media as a frozen tower saw them, and turns in tokens.
+
+The trainer, `trenza compare` and the responder know no more of an architecture than the `System` protocol below.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One medium. kind: "image", "audio" or "video". features: [N, T, W], N pictures, frames or windows of T tokens.
+
+    What W holds is the tower's matter (`systems/seeing.py` for pictures); a system without a tower takes pixels.
+    """
+
+    kind: str
+    features: Tensor
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Token numbers of a question as the chat template writes it (roles included), and of its answer with its end."""
+
+    question: list[int]
+    answer: list[int]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Media, then turns that all follow the same media and don't see each other.
+
+    `opening` is what the chat template writes before the media.
+    """
+
+    opening: list[int]
+    media: tuple[Medium, ...]
+    turns: tuple[Turn, ...]
+
+
+class System(Protocol):
+    """An architecture: media and words in, words out. All losses and scores are in nats."""
+
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
+        """Sum of -log p over the answers' tokens (differentiable), and their number.
+
+        Sums, so that a batch split over processes gives the gradient of the whole batch.
+        """
+        ...
+
+    def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
+        """log p of each candidate (its end included) as the answer to the example's only turn, [len(candidates)]."""
+        ...
+
+    def generate(self, example: Example, end: int, most: int) -> list[int]:
+        """The greedy answer to the example's only turn, without `end`, at most `most` tokens."""
+        ...
