@@ -77,3 +77,21 @@ def test_packed_documents_do_not_see_each_other(pair):
 def test_an_unknown_family_is_refused_with_the_covered_ones():
     with pytest.raises(WeightsError, match="covered: llama, mistral, qwen2, qwen3"):
         language.LanguageConfig.from_transformers({"model_type": "mamba"})
+
+
+def test_what_is_given_between_the_blocks_goes_on(pair):
+    ours, _ = pair
+    x = ours.embedding(torch.randint(97, (1, 6), generator=torch.Generator().manual_seed(4)))
+    shift = torch.randn(48, generator=torch.Generator().manual_seed(5))
+    seen = []
+
+    def between(states, number):
+        seen.append((number, states))
+        return states + shift if number == 0 else states
+
+    got = ours(x, between=between)
+    assert [number for number, _ in seen] == [0, 1, 2]
+    assert torch.equal(got, ours(x + shift))
+    assert torch.equal(
+        seen[1][1], ours.blocks[0](x + shift, masks.causal(6, 0, ours.config.window), ours.rope(torch.arange(6)[None]))
+    )

@@ -13,15 +13,16 @@ class Attention(nn.Module):
 
     def __init__(
         self, width: int, heads: int, kv_heads: int | None = None, head_width: int | None = None,
-        bias: str = "", qk_norm: float | None = None,
+        bias: str = "", qk_norm: float | None = None, context: int | None = None,
     ):  # fmt: skip
+        """`context` is the width of what keys and values are made from, where it isn't `width`."""
         super().__init__()
         self.heads, self.kv_heads = heads, kv_heads or heads
         self.head_width = head_width or width // heads
         inner, kv_inner = self.heads * self.head_width, self.kv_heads * self.head_width
         self.q = nn.Linear(width, inner, bias="q" in bias)
-        self.k = nn.Linear(width, kv_inner, bias="k" in bias)
-        self.v = nn.Linear(width, kv_inner, bias="v" in bias)
+        self.k = nn.Linear(context or width, kv_inner, bias="k" in bias)
+        self.v = nn.Linear(context or width, kv_inner, bias="v" in bias)
         self.out = nn.Linear(inner, width, bias="o" in bias)
         # Qwen3 norms queries and keys head by head; `qk_norm` is the epsilon.
         self.q_norm = RMSNorm(self.head_width, qk_norm) if qk_norm else nn.Identity()

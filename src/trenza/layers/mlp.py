@@ -9,16 +9,17 @@ ACTIVATIONS = {
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),  # CLIP's own approximation
     "silu": F.silu,
+    "relu": F.relu,
 }
 
 
 class MLP(nn.Module):
     """[..., D] to [..., D] through `inner` hidden units."""
 
-    def __init__(self, width: int, inner: int, activation: str = "gelu"):
+    def __init__(self, width: int, inner: int, activation: str = "gelu", bias: bool = True):
         super().__init__()
-        self.up = nn.Linear(width, inner)
-        self.down = nn.Linear(inner, width)
+        self.up = nn.Linear(width, inner, bias)
+        self.down = nn.Linear(inner, width, bias)
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:

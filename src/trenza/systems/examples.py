@@ -33,12 +33,24 @@ class Turn:
 class Example:
     """Media, then turns that all follow the same media and don't see each other.
 
-    `opening` is what the chat template writes before the media.
+    `opening` is what the chat template writes before the media. `before` holds what is read before this example,
+    each with one turn: the shots of a few-shot prompt, or an interleaved document's earlier pages (their words are
+    the question, and the answer is empty). Nothing is learned from it.
     """
 
     opening: list[int]
     media: tuple[Medium, ...]
     turns: tuple[Turn, ...]
+    before: tuple["Example", ...] = ()
+
+    @property
+    def prefix(self) -> list[list[int] | Medium]:
+        """All that stands before the turns, in reading order: token numbers and media."""
+        pieces: list[list[int] | Medium] = []
+        for earlier in self.before:
+            (turn,) = earlier.turns
+            pieces += [*earlier.prefix, [*turn.question, *turn.answer]]
+        return [*pieces, self.opening, *self.media]
 
 
 class System(Protocol):

@@ -4,7 +4,7 @@ Touvron et al. 2023 (LLaMA, section 2.2); Jiang et al. 2023 (Mistral 7B); Yang e
 (Qwen2, Qwen3). They differ in biases, head norms and windows only, which is all the config holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +83,13 @@ class LanguageModel(nn.Module):
 
     def forward(
         self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | None = None,
-        positions: Tensor | None = None,
+        positions: Tensor | None = None, between: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
         """Embeddings [B, T, D] to hidden states [B, T, D], causal unless a mask says otherwise.
 
         With a cache the tokens stand behind those it holds, and are added to it.
         `positions` [B, T] are given where sequences are packed; they count on from the cache otherwise.
+        `between` is given the states before each block and the block's number; what it returns goes on.
         """
         past = cache.used if cache is not None else 0
         tokens = x.shape[1]
@@ -99,6 +100,8 @@ class LanguageModel(nn.Module):
             mask = masks.causal(tokens, past, self.config.window)
         angles = self.rope(positions)
         for layer, block in enumerate(self.blocks):
+            if between is not None:
+                x = between(x, layer)
             x = block(x, mask, angles, cache, layer)
         if cache is not None:
             cache.advance(tokens)
