@@ -21,6 +21,10 @@ FAMILY = {
     "mistral": (transformers.MistralConfig, transformers.MistralForCausalLM, {"sliding_window": 5}),
     "qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM, {}),
     "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM, {"head_dim": 16}),
+    "gemma": (
+        transformers.GemmaConfig, transformers.GemmaForCausalLM,
+        {"head_dim": 16, "hidden_act": "gelu_pytorch_tanh", "pad_token_id": 0},
+    ),
 }  # fmt: skip
 
 
@@ -75,7 +79,7 @@ def test_packed_documents_do_not_see_each_other(pair):
 
 
 def test_an_unknown_family_is_refused_with_the_covered_ones():
-    with pytest.raises(WeightsError, match="covered: llama, mistral, qwen2, qwen3"):
+    with pytest.raises(WeightsError, match="covered: llama, mistral, qwen2, qwen3, gemma"):
         language.LanguageConfig.from_transformers({"model_type": "mamba"})
 
 

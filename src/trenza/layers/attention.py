@@ -1,19 +1,23 @@
 """Attention, self and cross, with grouped key/value heads (Ainslie et al. 2023)."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trenza.layers.cache import FixedPrefix, KVCache
-from trenza.layers.norm import RMSNorm
 from trenza.layers.rope import rotate
 
 
 class Attention(nn.Module):
-    """`bias` names the projections that have one: "qkvo" in CLIP, "qvo" in Whisper, "qkv" in Qwen2."""
+    """`bias` names the projections that have one: "qkvo" in CLIP, "qvo" in Whisper, "qkv" in Qwen2.
+
+    `qk_norm` makes the norm of queries or keys [B, heads, T, E], given their number of heads.
+    """
 
     def __init__(
         self, width: int, heads: int, kv_heads: int | None = None, head_width: int | None = None,
-        bias: str = "", qk_norm: float | None = None, context: int | None = None,
+        bias: str = "", qk_norm: Callable[[int], nn.Module] | None = None, context: int | None = None,
     ):  # fmt: skip
         """`context` is the width of what keys and values are made from, where it isn't `width`."""
         super().__init__()
@@ -24,9 +28,8 @@ class Attention(nn.Module):
         self.k = nn.Linear(context or width, kv_inner, bias="k" in bias)
         self.v = nn.Linear(context or width, kv_inner, bias="v" in bias)
         self.out = nn.Linear(inner, width, bias="o" in bias)
-        # Qwen3 norms queries and keys head by head; `qk_norm` is the epsilon.
-        self.q_norm = RMSNorm(self.head_width, qk_norm) if qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(self.head_width, qk_norm) if qk_norm else nn.Identity()
+        self.q_norm = qk_norm(self.heads) if qk_norm else nn.Identity()
+        self.k_norm = qk_norm(self.kv_heads) if qk_norm else nn.Identity()
 
     def _heads(self, x: Tensor, heads: int) -> Tensor:
         return x.unflatten(-1, (heads, self.head_width)).transpose(1, 2)  # [B, heads, T, E]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from trenza.layers.attention import Attention
 from trenza.layers.cache import FixedPrefix, KVCache
 from trenza.layers.mlp import MLP, GatedMLP
-from trenza.layers.norm import RMSNorm
+from trenza.layers.norm import HeadLayerNorm, OffsetRMSNorm, RMSNorm
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class BlockConfig:
     kv_heads: int | None = None
     head_width: int | None = None
     bias: str = "qkvo"
-    qk_norm: bool = False
-    norm: str = "layer"  # or "rms"
+    qk_norm: str = ""  # of queries and keys: "rms" (Qwen3), "layer" (Persimmon) or "head_layer" (Chameleon)
+    norm: str = "layer"  # or "rms" or "offset_rms" (Gemma)
+    norm_after: bool = False  # a branch's output is normed, not its input (Swin V2; Chameleon 34B)
     eps: float = 1e-5
     activation: str = "gelu"
     gated: bool = False
@@ -32,18 +33,23 @@ class BlockConfig:
         return self.head_width or self.width // self.heads
 
     def make_norm(self) -> nn.Module:
-        if self.norm == "rms":
-            return RMSNorm(self.width, self.eps)
-        return nn.LayerNorm(self.width, self.eps)
+        kind = {"layer": nn.LayerNorm, "rms": RMSNorm, "offset_rms": OffsetRMSNorm}[self.norm]
+        return kind(self.width, self.eps)
+
+    def make_head_norm(self, heads: int) -> nn.Module:
+        if self.qk_norm == "head_layer":
+            return HeadLayerNorm(heads, self.head_size)
+        return {"layer": nn.LayerNorm, "rms": RMSNorm}[self.qk_norm](self.head_size, self.eps)
 
     def make_attention(self) -> Attention:
-        qk_norm = self.eps if self.qk_norm else None
+        qk_norm = self.make_head_norm if self.qk_norm else None
         return Attention(self.width, self.heads, self.kv_heads, self.head_width, self.bias, qk_norm)
 
 
 class Block(nn.Module):
     def __init__(self, config: BlockConfig):
         super().__init__()
+        self.norm_after = config.norm_after
         self.attention_norm = config.make_norm()
         self.attention = config.make_attention()
         if config.cross:
@@ -58,6 +64,9 @@ class Block(nn.Module):
         context: Tensor | tuple[Tensor, Tensor] | None = None, context_mask: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """x [B, T, D] to [B, T, D]; `context` only in a block with cross-attention."""
+        if self.norm_after:
+            x = x + self.attention_norm(self.attention(x, mask, angles, cache, layer))
+            return x + self.mlp_norm(self.mlp(x))
         x = x + self.attention(self.attention_norm(x), mask, angles, cache, layer)
         if context is not None:
             x = x + self.cross(self.cross_norm(x), context_mask, context=context)

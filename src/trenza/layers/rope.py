@@ -22,7 +22,10 @@ class Rope(nn.Module):
 
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn each pair (i, i + E/2) of [B, H, T, E] by its angle."""
+    """Turn each pair (i, i + E/2) of [B, H, T, E] by its angle; where angles are fewer than E, the rest stays."""
+    turned = angles[0].shape[-1]
+    if turned < x.shape[-1]:
+        return torch.cat([rotate(x[..., :turned], angles), x[..., turned:]], -1)
     cos, sin = (a.to(x.dtype) for a in angles)
     first, second = x.chunk(2, -1)
     return x * cos + torch.cat([-second, first], -1) * sin

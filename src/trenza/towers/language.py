@@ -1,7 +1,8 @@
-"""The language model: the Llama family (Llama, SmolLM2, Mistral, Qwen2, Qwen3), decoder only.
+"""The language model: the Llama family (Llama, SmolLM2, Mistral, Qwen2, Qwen3, Gemma), decoder only.
 
 Touvron et al. 2023 (LLaMA, section 2.2); Jiang et al. 2023 (Mistral 7B); Yang et al. 2024 and 2025
-(Qwen2, Qwen3). They differ in biases, head norms and windows only, which is all the config holds.
+(Qwen2, Qwen3); Gemma Team 2024 (section 2). They differ in biases, norms, windows, the gate's activation and the
+embedding's scale only, which is all the config holds.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,14 @@ from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import FixedPrefix, KVCache
 from trenza.layers.rope import Rope
 
-FAMILY = ("llama", "mistral", "qwen2", "qwen3")
+FAMILY = ("llama", "mistral", "qwen2", "qwen3", "gemma")
+
+
+def _activation(name: str) -> str:
+    known = {"silu": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
+    if name not in known:
+        raise WeightsError(f"hidden_act {name!r} isn't covered; covered: {', '.join(known)}")
+    return known[name]
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,16 @@ class LanguageConfig:
     rope_theta: float
     tied: bool
     window: int | None = None
+    rotary_width: int | None = None  # so much of a head is turned by its position (Persimmon: half); else all
+    embedding_scale: float = 1.0
+
+    def make_rope(self) -> Rope:
+        return Rope(self.rotary_width or self.block.head_size, self.rope_theta)
+
+    def make_embedding(self) -> nn.Embedding:
+        if self.embedding_scale == 1:
+            return nn.Embedding(self.vocabulary, self.block.width)
+        return ScaledEmbedding(self.vocabulary, self.block.width, self.embedding_scale)
 
     @classmethod
     def from_transformers(cls, config: Mapping[str, Any]) -> "LanguageConfig":
@@ -47,20 +65,33 @@ class LanguageConfig:
             kv_heads=config.get("num_key_value_heads") or heads,
             head_width=config.get("head_dim") or config["hidden_size"] // heads,
             bias="qkvo" if config.get("attention_bias") else "qkv" if kind == "qwen2" else "",
-            qk_norm=kind == "qwen3",
-            norm="rms",
+            qk_norm="rms" if kind == "qwen3" else "",
+            norm="offset_rms" if kind == "gemma" else "rms",
             eps=config["rms_norm_eps"],
-            activation="silu",
+            activation=_activation(config.get("hidden_act") or "silu"),
             gated=True,
         )
         window = config.get("sliding_window")
         if kind.startswith("qwen") and not config.get("use_sliding_window"):
             window = None
         theta = config.get("rope_theta") or rope.get("rope_theta") or 10_000.0
+        scale = config["hidden_size"] ** 0.5 if kind == "gemma" else 1.0
         return cls(
             config["vocab_size"], config["num_hidden_layers"], block, theta,
-            bool(config.get("tie_word_embeddings")), window,
+            bool(config.get("tie_word_embeddings")), window, embedding_scale=scale,
         )  # fmt: skip
+
+
+class ScaledEmbedding(nn.Embedding):
+    """Gemma's words enter at sqrt(D) times their embedding; as the head, the embedding keeps its own scale."""
+
+    def __init__(self, vocabulary: int, width: int, scale: float):
+        super().__init__(vocabulary, width)
+        self.scale = scale
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        embedded = super().forward(tokens)
+        return embedded * torch.tensor(self.scale, dtype=embedded.dtype)
 
 
 class LanguageModel(nn.Module):
@@ -70,11 +101,11 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         width = config.block.width
-        self.embedding = nn.Embedding(config.vocabulary, width)
+        self.embedding = config.make_embedding()
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
         self.norm = config.block.make_norm()
         self.head = None if config.tied else nn.Linear(width, config.vocabulary, bias=False)
-        self.rope = Rope(config.block.head_size, config.rope_theta)
+        self.rope = config.make_rope()
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
@@ -165,5 +196,5 @@ def build(config: Mapping[str, Any], weights: Mapping[str, Tensor], dtype: torch
     if parsed.tied:
         renamed.pop("head.weight", None)
     model.load_state_dict(renamed, strict=True, assign=True)
-    model.rope = Rope(parsed.block.head_size, parsed.rope_theta)
+    model.rope = parsed.make_rope()
     return model.eval().requires_grad_(False)
