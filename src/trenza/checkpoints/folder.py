@@ -15,19 +15,21 @@ from trenza.errors import WeightsError
 
 
 def save_folder(
-    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], extra: Mapping[str, str] | None = None
-) -> None:
+    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor],
+    extra: Mapping[str, str | bytes] | None = None,
+) -> None:  # fmt: skip
     """Write all files beside their place and move them in one step, so that no half folder is ever seen.
 
-    `extra` holds further text files by name (tokenizer.json, chat_template.jinja, a model card).
+    `extra` holds further files by name (tokenizer.json, chat_template.jinja, a model card).
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         (partial / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial / "model.safetensors")
-        for name, text in (extra or {}).items():
-            (partial / name).write_text(text, encoding="utf-8")
+        whole = {name: tensor.contiguous() for name, tensor in weights.items()}
+        save_file(whole, partial / "model.safetensors", {"format": "pt"})  # transformers asks whose tensors they are
+        for name, content in (extra or {}).items():
+            (partial / name).write_bytes(content.encode() if isinstance(content, str) else content)
         partial.chmod(0o755)  # mkdtemp and safetensors write for the owner alone
         (partial / "model.safetensors").chmod(0o644)
         old = partial.with_name(partial.name + ".old")

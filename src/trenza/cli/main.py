@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask, data
+from trenza.cli import ask, data, export, import_
 from trenza.errors import TrenzaError
 
-COMMANDS = {"ask": ask, "data": data}
+COMMANDS = {"ask": ask, "data": data, "import": import_, "export": export}
 
 
 def main(arguments: list[str] | None = None) -> int:

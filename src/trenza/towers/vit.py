@@ -8,7 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from trenza.errors import WeightsError
+from trenza.layers.attention import Attention
 from trenza.layers.block import Block, BlockConfig
+from trenza.layers.mlp import MLP
+
+_ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
+
+
+def block_config(config: Mapping[str, Any]) -> BlockConfig:
+    """The block of a CLIP or SigLIP tower, of pictures or of text. Raises WeightsError on what isn't covered."""
+    if config["hidden_act"] not in _ACTIVATIONS:
+        raise WeightsError(f"hidden_act {config['hidden_act']!r} isn't covered; {', '.join(_ACTIVATIONS)} are")
+    return BlockConfig(
+        config["hidden_size"], config["num_attention_heads"], config["intermediate_size"],
+        eps=config["layer_norm_eps"], activation=_ACTIVATIONS[config["hidden_act"]],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,14 +40,9 @@ class ViTConfig:
         kind = config.get("model_type")
         if kind not in ("clip_vision_model", "siglip_vision_model"):
             raise WeightsError(f"model_type {kind!r} isn't covered; clip_vision_model, siglip_vision_model are")
-        activations = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
-        block = BlockConfig(
-            config["hidden_size"], config["num_attention_heads"], config["intermediate_size"],
-            eps=config["layer_norm_eps"], activation=activations[config["hidden_act"]],
-        )  # fmt: skip
         return cls(
             kind == "clip_vision_model", config["image_size"], config["patch_size"],
-            config["num_hidden_layers"], block,
+            config["num_hidden_layers"], block_config(config),
         )  # fmt: skip
 
 
@@ -66,6 +75,22 @@ class ViT(nn.Module):
         for block in self.blocks[: len(self.blocks) - skip_last]:
             x = block(x)
         return x if skip_last else self.norm(x)
+
+
+class AttentionPool(nn.Module):
+    """SigLIP's pooling: a learned probe attends to the tokens, then a feed-forward (Zhai et al. 2022, section 4)."""
+
+    def __init__(self, config: BlockConfig):
+        super().__init__()
+        self.probe = nn.Parameter(torch.randn(1, 1, config.width) * config.width**-0.5)
+        self.attention = Attention(config.width, config.heads, bias="qkvo")
+        self.norm = config.make_norm()
+        self.mlp = MLP(config.width, config.inner, config.activation)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens [B, T, D] to [B, D]."""
+        x = self.attention(self.probe.expand(len(tokens), -1, -1), context=tokens)
+        return (x + self.mlp(self.norm(x)))[:, 0]
 
 
 _BLOCK_NAMES = {
