@@ -114,7 +114,7 @@ def test_whisper_encoder_and_transcript_equal_ctranslate2(name, reference_whispe
     assert np.abs(features.numpy() - np.array(reference_whisper.encode(view))).max() < 1e-3
     asked = {"beam_size": 1, "suppress_blank": False, "suppress_tokens": []}
     expected = reference_whisper.generate(view, [[START, NO_TIMES]], **asked)[0].sequences_ids[0]
-    heard = list(ours.transcribe(features, [START, NO_TIMES], END, []))
+    heard = list(ours.transcribe(features, [START, NO_TIMES], END))
     assert heard == expected
     assert len(heard) > 3
 

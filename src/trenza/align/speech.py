@@ -83,7 +83,7 @@ def tune_listener(whisper: Whisper, words: Vocabulary, utterances: Utterances, s
         for row, answer in zip(tokens, answers, strict=True):
             row[len(PROMPT) : len(PROMPT) + len(answer) - 1] = torch.tensor(answer[:-1])
         with torch.autocast("cpu", torch.bfloat16):
-            states = listener.states(tokens, features, heard=mask)[:, len(PROMPT) - 1 :]
+            states = listener.states(tokens, features, seen=mask)[:, len(PROMPT) - 1 :]
             logits = listener.logits(torch.cat([s[: len(a)] for s, a in zip(states, answers, strict=True)]))
         loss = F.cross_entropy(logits.float(), torch.tensor([t for a in answers for t in a]), label_smoothing=0.05)
         optimiser.zero_grad(set_to_none=True)

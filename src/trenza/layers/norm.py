@@ -1,4 +1,4 @@
-"""Root-mean-square norm (Zhang & Sennrich 2019), and layer norm with weights for each head; the plain one is torch's."""
+"""Root-mean-square norm (Zhang & Sennrich 2019), and layer norm with weights for each head."""
 
 import torch
 import torch.nn.functional as F

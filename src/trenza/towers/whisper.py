@@ -1,7 +1,7 @@
 """Whisper: audio encoder and text decoder (Radford et al. 2022, "Robust Speech Recognition", section 2)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import KVCache
+from trenza.towers.encoder_decoder import Context, greedy, remember
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP = 400, 160  # 25 ms windows, 10 ms apart; the encoder halves that to 20 ms a token
@@ -107,13 +108,17 @@ class WhisperDecoder(nn.Module):
         self.blocks = nn.ModuleList(Block(config.block(True)) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(config.width)
 
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        config = self.config
+        dtype = self.embedding.weight.dtype
+        return KVCache(config.decoder_layers, batch, config.heads, length, config.width // config.heads, dtype)
+
     def states(
-        self, tokens: Tensor, features: Tensor | list[tuple[Tensor, Tensor]], cache: KVCache | None = None,
-        heard: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+        self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
+    ) -> Tensor:
         """Tokens [B, T] and audio features [B, S, width] (or their keys and values) to states [B, T, width].
 
-        `heard` [B, 1, 1, S] is False where a row's features are padding.
+        `seen` [B, 1, 1, S] is False where a row's features are padding.
         """
         past = cache.used if cache is not None else 0
         count = tokens.shape[1]
@@ -121,7 +126,7 @@ class WhisperDecoder(nn.Module):
         mask = masks.causal(count, past) if count > 1 else None
         for layer, block in enumerate(self.blocks):
             context = features[layer] if isinstance(features, list) else features
-            x = block(x, mask, None, cache, layer, context, heard)
+            x = block(x, mask, None, cache, layer, context, seen)
         if cache is not None:
             cache.advance(count)
         return self.norm(x)
@@ -130,9 +135,7 @@ class WhisperDecoder(nn.Module):
         """States [..., width] to logits [..., V]; the embedding is tied."""
         return F.linear(states, self.embedding.weight)
 
-    def forward(
-        self, tokens: Tensor, features: Tensor | list[tuple[Tensor, Tensor]], cache: KVCache | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None) -> Tensor:
         """As `states`, to logits [B, T, V]."""
         return self.logits(self.states(tokens, features, cache))
 
@@ -145,24 +148,13 @@ class Whisper(nn.Module):
         self.decoder = WhisperDecoder(config)
 
     @torch.no_grad()
-    def transcribe(self, features: Tensor, prompt: list[int], end: int, suppressed: list[int]) -> Iterator[int]:
+    def transcribe(
+        self, features: Tensor, prompt: list[int], end: int, never: Sequence[int] = (), never_first: Sequence[int] = ()
+    ) -> Iterator[int]:
         """Greedy text tokens for features [1, S, width], until `end` or the decoder's length."""
-        config = self.config
-        cache = KVCache(
-            config.decoder_layers, 1, config.heads, config.text_tokens, config.width // config.heads,
-            features.dtype,
-        )  # fmt: skip
-        # The audio's keys and values don't change while decoding: computed once a layer.
-        context = [block.cross.keys_values(features) for block in self.decoder.blocks]  # type: ignore[union-attr, operator]
-        tokens = prompt
-        while cache.used + len(tokens) <= config.text_tokens:
-            logits = self.decoder(torch.tensor([tokens]), context, cache)[0, -1]
-            logits[suppressed] = -torch.inf
-            token = int(logits.argmax())
-            if token == end:
-                return
-            yield token
-            tokens = [token]
+        context = remember(self.decoder, features)
+        length = self.config.text_tokens
+        return greedy(self.decoder, context, prompt, end, length, never=never, never_first=never_first)
 
 
 _BLOCK_NAMES = {

@@ -1,0 +1,131 @@
+"""The encoder-decoder path: a text decoder that attends to what an encoder made. Whisper and PaLI both run on it.
+
+A decoder-only language model becomes such a decoder by adaptation (Zhang et al. 2025, "Encoder-Decoder Gemma",
+section 3): encoder and decoder both start as the same weights, and each cross-attention as the self-attention of
+its own block.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from trenza.layers import masks
+from trenza.layers.block import Block
+from trenza.layers.cache import KVCache
+from trenza.towers.language import LanguageModel
+
+Context = list[tuple[Tensor, Tensor]]  # keys and values [B, K, S, E] of the encoder's features, one a layer
+
+
+class Decoder(Protocol):
+    """What decoding needs to know: Whisper's decoder and `TextDecoder` are two."""
+
+    blocks: nn.ModuleList
+
+    def new_cache(self, batch: int, length: int) -> KVCache: ...
+
+    def states(
+        self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
+    ) -> Tensor: ...
+
+    def logits(self, states: Tensor) -> Tensor: ...
+
+
+class TextDecoder(nn.Module):
+    """The blocks of a decoder-only language model, each with a cross-attention; words and head are the model's own."""
+
+    def __init__(self, language: LanguageModel):
+        super().__init__()
+        self.config = replace(language.config, block=replace(language.config.block, cross=True))
+        self.embedding = language.embedding
+        self.head = language.head
+        self.rope = language.rope
+        self.norm = copy.deepcopy(language.norm)
+        self.blocks = nn.ModuleList(_with_cross(block, self.config.block) for block in language.blocks)
+
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        block = self.config.block
+        kv_heads, dtype = block.kv_heads or block.heads, self.embedding.weight.dtype
+        return KVCache(self.config.layers, batch, kv_heads, length, block.head_size, dtype)
+
+    def states(
+        self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
+    ) -> Tensor:
+        """Tokens [B, T] and features [B, S, D] (or their keys and values) to states [B, T, D].
+
+        `seen` [B, 1, 1, S] is False where a row may not look.
+        """
+        past, count = cache.used if cache is not None else 0, tokens.shape[1]
+        x = self.embedding(tokens)
+        mask = masks.causal(count, past) if count > 1 else None
+        angles = self.rope(torch.arange(past, past + count)[None])
+        for layer, block in enumerate(self.blocks):
+            context = features[layer] if isinstance(features, list) else features
+            x = block(x, mask, angles, cache, layer, context, seen)
+        if cache is not None:
+            cache.advance(count)
+        return self.norm(x)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """States [..., D] to next-token logits [..., V]."""
+        weight = self.embedding.weight if self.head is None else self.head.weight
+        return nn.functional.linear(states, weight)
+
+
+def _with_cross(block: nn.Module, config) -> Block:
+    """The block's copy; its cross-attention starts as its self-attention, behind a copy of the same norm."""
+    made = Block(config)
+    weights = block.state_dict()
+    for name, tensor in block.state_dict().items():
+        if name.startswith("attention"):
+            weights[name.replace("attention", "cross", 1)] = tensor
+    made.load_state_dict(weights)
+    return made.to(next(block.parameters()).dtype)
+
+
+def remember(decoder: Decoder, features: Tensor) -> Context:
+    """Keys and values of features [B, S, W]: they don't change while the words come, so they are made once a layer."""
+    return [block.cross.keys_values(features) for block in decoder.blocks]  # type: ignore[union-attr, operator]
+
+
+@torch.no_grad()
+def greedy(
+    decoder: Decoder, context: Context, prompt: list[int], end: int, length: int,
+    seen: Tensor | None = None, never: Sequence[int] = (), never_first: Sequence[int] = (),
+) -> Iterator[int]:  # fmt: skip
+    """The likeliest tokens behind `prompt` for one row of context, until `end` or until `length` tokens stand there.
+
+    `never` are tokens that must not come at all, `never_first` those that must not come first.
+    """
+    cache = decoder.new_cache(1, length)
+    tokens, banned = prompt, [*never, *never_first]
+    while cache.used + len(tokens) <= length:
+        logits = decoder.logits(decoder.states(torch.tensor([tokens]), context, cache, seen)[:, -1])[0]
+        logits[banned] = -torch.inf
+        token = int(logits.argmax())
+        if token == end:
+            return
+        yield token
+        tokens, banned = [token], list(never)
+
+
+def log_probabilities(
+    decoder: Decoder, context: Context, starts: Sequence[int], answers: Sequence[Sequence[int]],
+    seen: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """log p of each row's answer behind its start token, [B], in nats and float32; rows may differ in length."""
+    longest = max(len(answer) for answer in answers)
+    given = torch.zeros(len(answers), longest, dtype=torch.long)
+    wanted = torch.full((len(answers), longest), -1)
+    for row, (start, answer) in enumerate(zip(starts, answers, strict=True)):
+        given[row, : len(answer)] = torch.tensor([start, *answer[:-1]])
+        wanted[row, : len(answer)] = torch.tensor(answer)
+    told = wanted >= 0  # only these positions reach the head: its matrix is the largest of all
+    states = decoder.states(given, context, seen=seen)[told]
+    chosen = decoder.logits(states).float().log_softmax(-1).gather(-1, wanted[told][:, None])[:, 0]
+    rows = torch.arange(len(answers))[:, None].expand_as(told)[told]
+    return chosen.new_zeros(len(answers)).index_add(0, rows, chosen)

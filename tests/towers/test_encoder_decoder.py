@@ -1,0 +1,74 @@
+"""A decoder-only model made into a decoder that also attends; one decoding loop for it and for Whisper."""
+
+import pytest
+import torch
+
+from trenza.layers.block import BlockConfig
+from trenza.towers.encoder_decoder import TextDecoder, greedy, log_probabilities, remember
+from trenza.towers.language import LanguageConfig, LanguageModel
+
+BLOCK = BlockConfig(32, 4, 48, kv_heads=2, head_width=8, bias="", norm="rms", activation="silu", gated=True)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> TextDecoder:
+    torch.manual_seed(0)
+    language = LanguageModel(LanguageConfig(50, 2, BLOCK, 10_000.0, tied=True))
+    for parameter in language.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return TextDecoder(language).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def features() -> torch.Tensor:
+    return torch.randn(1, 6, 32, generator=torch.Generator().manual_seed(1))
+
+
+def test_adaptation_copies_self_attention_into_cross_attention_and_keeps_the_rest():
+    language = LanguageModel(LanguageConfig(50, 2, BLOCK, 10_000.0, tied=True))
+    decoder = TextDecoder(language)
+    for made, block in zip(decoder.blocks, language.blocks, strict=True):
+        assert torch.equal(made.cross.q.weight, block.attention.q.weight)
+        assert torch.equal(made.cross_norm.weight, block.attention_norm.weight)
+        assert torch.equal(made.mlp.down.weight, block.mlp.down.weight)
+        assert made.mlp.down.weight is not block.mlp.down.weight
+    assert decoder.embedding is language.embedding
+
+
+def test_without_its_cross_attention_it_is_the_language_model():
+    torch.manual_seed(0)
+    language = LanguageModel(LanguageConfig(50, 2, BLOCK, 10_000.0, tied=True))
+    decoder = TextDecoder(language)
+    for block in decoder.blocks:
+        torch.nn.init.zeros_(block.cross.out.weight)
+    tokens = torch.randint(50, (2, 7), generator=torch.Generator().manual_seed(2))
+    expected = language(language.embedding(tokens))
+    assert (decoder.states(tokens, torch.randn(2, 3, 32)) - expected).abs().max() < 1e-5
+
+
+def test_greedy_takes_the_likeliest_token_each_time(decoder, features):
+    context = remember(decoder, features)
+    got = list(greedy(decoder, context, [7], end=-1, length=6))
+    tokens = [7]
+    for _ in range(6):
+        tokens.append(int(decoder.logits(decoder.states(torch.tensor([tokens]), features))[0, -1].argmax()))
+    assert got == tokens[1:]
+    assert list(greedy(decoder, context, [7], end=got[2], length=6)) == got[: got.index(got[2])]
+
+
+def test_banned_tokens_do_not_come(decoder, features):
+    context = remember(decoder, features)
+    first, *rest = greedy(decoder, context, [7], end=-1, length=6)
+    assert next(greedy(decoder, context, [7], -1, 6, never_first=[first])) != first
+    banned = set(rest) | {first}
+    assert not banned & set(greedy(decoder, context, [7], -1, 6, never=list(banned)))
+
+
+def test_log_probabilities_of_a_batch_equal_those_of_each_alone(decoder, features):
+    answers, starts = [[3, 4, 5], [6]], [7, 8]
+    context = remember(decoder, features.expand(2, -1, -1))
+    together = log_probabilities(decoder, context, starts, answers)
+    for row, (start, answer) in enumerate(zip(starts, answers, strict=True)):
+        logits = decoder.logits(decoder.states(torch.tensor([[start, *answer[:-1]]]), features))[0].log_softmax(-1)
+        alone = sum(logits[i, token] for i, token in enumerate(answer))
+        assert abs(together[row] - alone) < 1e-4
