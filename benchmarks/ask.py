@@ -27,7 +27,7 @@ from trenza.data.corpora import pictures
 from trenza.signals import Image
 from trenza.signals.normalise import square
 from trenza.systems import load
-from trenza.systems.llava import Llava
+from trenza.systems.braid import Braided
 from trenza.systems.respond import LlavaResponder, Sampling
 
 PROMPTS, MAX_TOKENS = 20, 16
@@ -73,7 +73,7 @@ def theirs(model, responder: LlavaResponder, question: str, media: list[Image]) 
 def compare(dtype: torch.dtype, asked: list) -> dict:
     language, tokenizer = load.language(dtype)
     whisper = load.whisper()
-    responder = LlavaResponder(Llava(language, whisper, load.braid(whisper)), tokenizer)
+    responder = LlavaResponder(Braided(language, whisper, load.braid(whisper)), tokenizer)
     model = peer.build(responder.model, IMAGE_TOKEN)
     ours(responder, *asked[0]), theirs(model, responder, *asked[0])  # warm both up
     same, ratios, first = 0, [], []

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from trenza.systems.llava import Braid, Llava
+from trenza.systems.braid import Braid, Braided
 from trenza.towers import language
 
 
@@ -35,7 +35,7 @@ class _Projector(nn.Module):
         return torch.stack([self.braid.picture_tokens(f[None]) for f in features]).to(self.dtype)
 
 
-def build(ours: Llava, image_token: int) -> LlavaForConditionalGeneration:
+def build(ours: Braided, image_token: int) -> LlavaForConditionalGeneration:
     """`image_token`: a token number that no text uses; it must be given once for each media token."""
     model, block = ours.language, ours.language.config.block
     text = LlamaConfig(

@@ -32,8 +32,9 @@ from trenza.checkpoints.folder import save_folder
 from trenza.checkpoints.parts import whisper_folder
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.layers.cache import FixedPrefix
+from trenza.systems.braid import Braid, BraidConfig
 from trenza.systems.hearing import END
-from trenza.systems.llava import Braid, LlavaConfig, splice
+from trenza.systems.splice import splice
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
@@ -54,7 +55,7 @@ def new_braid(
     concepts = Concepts(**json.loads((tower / "concepts.json").read_text()))
     ears = Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
     spelling = spell([ears.decode([number]) for number in range(END)], tokenizer.encode)
-    config = LlavaConfig(
+    config = BraidConfig(
         SIZES, MARKS, LITE2,
         ProjectorConfig("memory", LITE2.width, table.shape[1], len(concepts.names), SLOTS),
         whisper.config, len(spelling[0]),
@@ -218,7 +219,7 @@ def save(braid: Braid, concepts: Concepts, out: Path) -> None:
         for k, v in braid.state_dict().items()
         if not k.startswith(left_out) and not k.endswith("num_batches_tracked")
     }
-    config = {"system": "llava", "names": len(concepts.names), **asdict(braid.config)}
+    config = {"system": "braid", "names": len(concepts.names), **asdict(braid.config)}
     save_folder(out / "braid", config, weights)
 
 

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trenza.layers.cache import FixedPrefix, KVCache
+from trenza.layers.masks import Packed
 from trenza.layers.rope import rotate
 
 
@@ -40,7 +41,7 @@ class Attention(nn.Module):
         return keys, self._heads(self.v(context), self.kv_heads)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None = None, angles: tuple[Tensor, Tensor] | None = None,
+        self, x: Tensor, mask: Tensor | Packed | None = None, angles: tuple[Tensor, Tensor] | None = None,
         cache: KVCache | FixedPrefix | None = None, layer: int = 0,
         context: Tensor | tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
@@ -56,5 +57,6 @@ class Attention(nn.Module):
             k, v = cache.store(layer, k, v)
         if self.kv_heads != self.heads:
             k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, mask)  # [B, H, T, E]
+        packed = isinstance(mask, Packed)
+        y = mask.attend(q, k, v) if packed else F.scaled_dot_product_attention(q, k, v, mask)  # [B, H, T, E]
         return self.out(y.transpose(1, 2).flatten(2))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from trenza.layers.attention import Attention
 from trenza.layers.cache import FixedPrefix, KVCache
+from trenza.layers.masks import Packed
 from trenza.layers.mlp import MLP, GatedMLP
 from trenza.layers.norm import HeadLayerNorm, OffsetRMSNorm, RMSNorm
 
@@ -59,7 +60,7 @@ class Block(nn.Module):
         self.mlp = (GatedMLP if config.gated else MLP)(config.width, config.inner, config.activation)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None = None, angles: tuple[Tensor, Tensor] | None = None,
+        self, x: Tensor, mask: Tensor | Packed | None = None, angles: tuple[Tensor, Tensor] | None = None,
         cache: KVCache | FixedPrefix | None = None, layer: int = 0,
         context: Tensor | tuple[Tensor, Tensor] | None = None, context_mask: Tensor | None = None,
     ) -> Tensor:  # fmt: skip

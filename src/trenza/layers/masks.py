@@ -1,6 +1,10 @@
 """Attention masks, boolean, True where a query may look: [B or 1, 1, T, S]."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -26,3 +30,31 @@ def packed(documents: Tensor, window: int | None = None) -> Tensor:
 def padded(lengths: Tensor, size: int) -> Tensor:
     """Keys below each row's length [B] may be seen by all queries: [B, 1, 1, size]."""
     return (torch.arange(size)[None] < lengths[:, None])[:, None, None]
+
+
+def tree(trunk: int, branches: Sequence[int]) -> Tensor:
+    """Causal, but tokens of one branch don't see those of another: [L, L] for a trunk and branches behind it.
+
+    So several questions of one picture pay for its tokens once, and none is answered from another's answer.
+    """
+    branch = torch.cat([torch.full((n,), i) for i, n in enumerate((trunk, *branches))])
+    sees = (branch[:, None] == branch[None]) | (branch == 0)[None]
+    return sees & causal(len(branch))[0, 0]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Documents behind one another in one row without padding, each attending only within itself.
+
+    masks: [L, L] of a document, or None where it is plainly causal.
+    """
+
+    lengths: list[int]
+    masks: list[Tensor | None]
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Queries, keys and values [1, H, T, E] to [1, H, T, E]; T is the sum of the lengths."""
+        parts = zip(*(x.split(self.lengths, 2) for x in (q, k, v)), self.masks, strict=True)
+        return torch.cat([
+            F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None) for q, k, v, mask in parts
+        ], 2)  # fmt: skip

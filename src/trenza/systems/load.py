@@ -8,7 +8,7 @@ from trenza.checkpoints import parts
 from trenza.checkpoints.folder import fill, load_folder
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
-from trenza.systems.llava import Braid, Llava, LlavaConfig
+from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.systems.respond import LlavaResponder
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
@@ -35,7 +35,7 @@ def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:
     """The trained part from a folder of ours. Raises WeightsError naming the file that is wrong."""
     config, weights = load_folder(folder)
     try:
-        made = Braid(LlavaConfig.from_dict(config), whisper)
+        made = Braid(BraidConfig.from_dict(config), whisper)
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't a LLaVA braid of ours: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
@@ -48,4 +48,4 @@ def responder(model: str | None = None) -> LlavaResponder:
     ears = whisper()
     trained = braid(ears, folder)
     words, tokenizer = language()
-    return LlavaResponder(Llava(words, ears, trained), tokenizer)
+    return LlavaResponder(Braided(words, ears, trained), tokenizer)

@@ -15,8 +15,9 @@ from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Video
 from trenza.signals.normalise import square
 from trenza.systems import hearing
-from trenza.systems.llava import Llava, Piece, splice
+from trenza.systems.braid import Braided
 from trenza.systems.references import references
+from trenza.systems.splice import Piece, splice
 
 VIDEO_FRAMES = 8
 TURN_ENDS = "<|im_end|>"
@@ -68,7 +69,7 @@ class Prompt:
 
 
 class LlavaResponder:
-    def __init__(self, model: Llava, tokenizer: Tokenizer, context: int = 2048):
+    def __init__(self, model: Braided, tokenizer: Tokenizer, context: int = 2048):
         self.model, self.tokenizer, self.context = model, tokenizer, context
         self.timings = Timings()
         self._end = tokenizer.token(TURN_ENDS)

@@ -106,6 +106,25 @@ class LanguageModel(nn.Module):
         self.norm = config.block.make_norm()
         self.head = None if config.tied else nn.Linear(width, config.vocabulary, bias=False)
         self.rope = config.make_rope()
+        self.added: nn.Parameter | None = None
+
+    def extend(self, tokens: int) -> None:
+        """Add `tokens` to the vocabulary behind its own, in float32 since they are trained.
+
+        They start as the mean of the vocabulary plus a little noise, so that none is likely from the start.
+        """
+        table = self.embedding.weight.detach().float()
+        noise = torch.randn(tokens, table.shape[1], generator=torch.Generator().manual_seed(0))
+        self.added = nn.Parameter(table.mean(0) + noise * table.std(0) * 0.3)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Token numbers [...] to embeddings [..., D], added ones included."""
+        size = self.config.vocabulary
+        if self.added is None:
+            return self.embedding(tokens)
+        own = self.embedding(tokens.clamp(max=size - 1))
+        added = F.embedding((tokens - size).clamp(min=0), self.added).to(own.dtype)
+        return torch.where((tokens >= size)[..., None], added, own)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
@@ -113,7 +132,7 @@ class LanguageModel(nn.Module):
         return KVCache(self.config.layers, batch, kv_heads, length, block.head_size, dtype)
 
     def forward(
-        self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | None = None,
+        self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | masks.Packed | None = None,
         positions: Tensor | None = None, between: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
         """Embeddings [B, T, D] to hidden states [B, T, D], causal unless a mask says otherwise.
@@ -139,8 +158,11 @@ class LanguageModel(nn.Module):
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Hidden states [..., D] to next-token logits [..., V]."""
-        return F.linear(hidden, self.embedding.weight if self.head is None else self.head.weight)
+        """Hidden states [..., D] to next-token logits [..., V], those of added tokens behind the others."""
+        own = F.linear(hidden, self.embedding.weight if self.head is None else self.head.weight)
+        if self.added is None:
+            return own
+        return torch.cat([own, F.linear(hidden, self.added.to(hidden.dtype))], -1)
 
 
 _BLOCK_NAMES = {

@@ -1,10 +1,5 @@
-"""LLaVA: a tower, a bridge, and the media's tokens among the words (Liu et al. 2023, figure 1).
+"""The first braid, the embedded default: LLaVA with a memory for a projector and Whisper's decoder for a listener."""
 
-One prompt is a list of pieces in reading order: token numbers, or the finished tokens of a medium.
-`splice` is the only place where they become one sequence.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,15 +8,14 @@ from torch import Tensor, nn
 
 from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.bridges.vocabulary import VocabularyBridge
+from trenza.systems.splice import Piece, splice
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper, WhisperConfig, WhisperDecoder
 
-Piece = list[int] | Tensor  # token numbers, or media tokens [T, D]
-
 
 @dataclass(frozen=True)
-class LlavaConfig:
+class BraidConfig:
     """What the trained part consists of; the language model and Whisper are named, not contained."""
 
     pixels: tuple[int, ...]  # a picture is seen at each of these sizes, and its features averaged
@@ -32,18 +26,11 @@ class LlavaConfig:
     words: int  # of Whisper's vocabulary that are text
 
     @classmethod
-    def from_dict(cls, config: dict) -> "LlavaConfig":
+    def from_dict(cls, config: dict) -> "BraidConfig":
         return cls(
             tuple(config["pixels"]), config["marks"], EfficientNetConfig(**config["tower"]),
             ProjectorConfig(**config["projector"]), WhisperConfig(**config["listener"]), config["words"],
         )  # fmt: skip
-
-
-def splice(embedding: nn.Embedding, pieces: Sequence[Piece]) -> Tensor:
-    """Pieces in order to one packed sequence [T, D] in the embedding's type."""
-    words = torch.tensor([t for p in pieces if isinstance(p, list) for t in p], dtype=torch.long)
-    embedded = iter(embedding(words).split([len(p) for p in pieces if isinstance(p, list)]))
-    return torch.cat([next(embedded) if isinstance(p, list) else p.to(embedding.weight.dtype) for p in pieces])
 
 
 class Braid(nn.Module):
@@ -52,7 +39,7 @@ class Braid(nn.Module):
     The listener's embedding and positions are Whisper's own, shared, neither trained nor stored again.
     """
 
-    def __init__(self, config: LlavaConfig, whisper: Whisper):
+    def __init__(self, config: BraidConfig, whisper: Whisper):
         super().__init__()
         self.config = config
         self.tower = EfficientNet(config.tower)
@@ -90,7 +77,7 @@ class Braid(nn.Module):
         return self.marked("sound", self.speech(states, self.listener.embedding.weight, table))
 
 
-class Llava(nn.Module):
+class Braided(nn.Module):
     def __init__(self, language: LanguageModel, whisper: Whisper, braid: Braid):
         super().__init__()
         self.language, self.whisper, self.braid = language, whisper, braid

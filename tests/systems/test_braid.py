@@ -4,7 +4,7 @@ import torch
 
 import peer
 from trenza.systems.hearing import MOST_TOKENS, listen
-from trenza.systems.llava import splice
+from trenza.systems.splice import splice
 
 IMAGE_TOKEN = 96
 
