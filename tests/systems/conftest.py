@@ -1,5 +1,8 @@
 """A tiny LLaVA with random weights: everything of the real one but its size."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,6 +12,8 @@ from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.towers.efficientnet import LITE0
 from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.whisper import Whisper, WhisperConfig
+
+sys.path.insert(0, str(Path(__file__).parent))  # for learning, which the tests here share
 
 WIDTH = 48
 HEARING = WhisperConfig(32, 2, 64, 1, 1)

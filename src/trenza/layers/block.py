@@ -42,9 +42,10 @@ class BlockConfig:
             return HeadLayerNorm(heads, self.head_size)
         return {"layer": nn.LayerNorm, "rms": RMSNorm}[self.qk_norm](self.head_size, self.eps)
 
-    def make_attention(self) -> Attention:
+    def make_attention(self, context: int | None = None) -> Attention:
+        """`context`: width of what keys and values are made from, where it isn't the block's own."""
         qk_norm = self.make_head_norm if self.qk_norm else None
-        return Attention(self.width, self.heads, self.kv_heads, self.head_width, self.bias, qk_norm)
+        return Attention(self.width, self.heads, self.kv_heads, self.head_width, self.bias, qk_norm, context)
 
 
 class Block(nn.Module):

@@ -27,13 +27,21 @@ def block_config(config: Mapping[str, Any]) -> BlockConfig:
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """`clip`: class token, norm before the blocks, no patch bias. SigLIP has neither, and a bias."""
+    """`clip`: class token, norm before the blocks, no patch bias. SigLIP has neither, and a bias.
+
+    `eva`: class token and patch bias, no norm before the blocks (BLIP-2's tower, Fang et al. 2022).
+    """
 
     clip: bool
     image_size: int
     patch_size: int
     layers: int
     block: BlockConfig
+    eva: bool = False
+
+    @property
+    def class_token(self) -> bool:
+        return self.clip or self.eva
 
     @classmethod
     def from_transformers(cls, config: Mapping[str, Any]) -> "ViTConfig":
@@ -52,10 +60,11 @@ class ViT(nn.Module):
         self.config = config
         width, patch = config.block.width, config.patch_size
         self.patch = nn.Conv2d(3, width, patch, patch, bias=not config.clip)
-        tokens = (config.image_size // patch) ** 2 + config.clip
+        tokens = (config.image_size // patch) ** 2 + config.class_token
         self.positions = nn.Parameter(torch.zeros(tokens, width))
-        if config.clip:
+        if config.class_token:
             self.class_token = nn.Parameter(torch.zeros(width))
+        if config.clip:
             self.first_norm = config.block.make_norm()
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
         self.norm = config.block.make_norm()
@@ -66,15 +75,20 @@ class ViT(nn.Module):
         `skip_last` leaves out so many last blocks and the final norm: LLaVA reads the features of the
         last block but one (Liu et al. 2023, section 4.1), class token included.
         """
+        x = self.states(pixels, skip_last)
+        return x if skip_last else self.norm(x)
+
+    def states(self, pixels: Tensor, skip_last: int = 0) -> Tensor:
+        """As `forward`, without the final norm in any case."""
         x = self.patch(pixels).flatten(2).transpose(1, 2)  # [B, T, D]
-        if self.config.clip:
+        if self.config.class_token:
             x = torch.cat([self.class_token.expand(len(x), 1, -1), x], 1)
         x = x + self.positions
         if self.config.clip:
             x = self.first_norm(x)
         for block in self.blocks[: len(self.blocks) - skip_last]:
             x = block(x)
-        return x if skip_last else self.norm(x)
+        return x
 
 
 class AttentionPool(nn.Module):

@@ -43,7 +43,7 @@ SYSTEMS = {module.SYSTEM: module for module in CLASSES.values()}
 
 def class_of(system: str) -> str:
     """transformers' name of one of our systems."""
-    return next(name for name, module in CLASSES.items() if module.SYSTEM == system)
+    return next(name for name, module in CLASSES.items() if system == module.SYSTEM)
 
 
 def read(folder: Path) -> tuple[str, nn.Module]:
