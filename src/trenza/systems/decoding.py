@@ -10,14 +10,19 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from trenza.errors import UsageError, WeightsError
+from trenza.layers import masks
 from trenza.layers.cache import KVCache
+from trenza.layers.crossentropy import chunked
 from trenza.systems.examples import Example, Medium
+from trenza.systems.splice import Piece
 from trenza.towers.language import LanguageConfig, LanguageModel
 
-Row = Sequence[list[int] | Tensor]
-ROWS_AT_ONCE = 16  # bounded memory, however many candidates are scored
+Row = Sequence[Piece]
+Branch = tuple[list[int], list[int]]  # a question and its answer
+AT_ONCE = 16  # bounded memory, however many candidates are scored
 
 
 class Decoder(Protocol):
@@ -31,8 +36,11 @@ class Decoder(Protocol):
         """Each medium as it stands in a row. Raises UsageError on a kind of medium that it can't take."""
         ...
 
-    def hidden(self, rows: Sequence[Row], cache: KVCache | None = None) -> tuple[Tensor, Tensor]:
-        """Rows to hidden states [B, T, D], padded at the end, and the number of each row's states [B]."""
+    def hidden(
+        self, rows: Sequence[Row], cache: KVCache | None = None, mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Rows to hidden states [B, T, D], padded at the end; the rest as `LanguageModel.forward`."""
         ...
 
     def length(self, row: Row) -> int:
@@ -63,41 +71,63 @@ def check_kinds(media: Sequence[Medium], taken: Collection[str], system: str) ->
             )
 
 
-def prompts(model: Decoder, examples: Sequence[Example]) -> list[list[list[int] | Tensor]]:
+def prompts(model: Decoder, examples: Sequence[Example]) -> list[list[Piece]]:
     """What stands before each example's turns, its media encoded."""
     pieces = [model.pieces(example) for example in examples]
     encoded = iter(model.encode([p for row in pieces for p in row if isinstance(p, Medium)]))
     return [[next(encoded) if isinstance(p, Medium) else p for p in row] for row in pieces]
 
 
-def log_likelihood(model: Decoder, rows: Sequence[Row], answers: Sequence[Sequence[int]]) -> Tensor:
-    """log p of each answer behind its row, summed over its tokens, [B] float32."""
-    hidden, lengths = model.hidden([[*row, list(answer)] for row, answer in zip(rows, answers, strict=True)])
-    sizes = [len(answer) for answer in answers]
-    predicting = [h[n - s - 1 : n - 1] for h, n, s in zip(hidden, lengths.tolist(), sizes, strict=True)]
+def predictions(
+    model: Decoder, trunks: Sequence[Row], branches: Sequence[Sequence[Branch]]
+) -> tuple[Tensor, Tensor, list[int]]:  # fmt: skip
+    """The states that foretell all branches' answers [n, D], the tokens they should [n], and how many each branch has.
+
+    The branches behind a trunk don't see each other, so that a picture's tokens are run once for all its questions.
+    """
+    rows: list[Row] = []
+    trees, positions = [], []
+    picked: list[tuple[int, int]] = []
+    answers = [answer for some in branches for _, answer in some]
+    for trunk, some in zip(trunks, branches, strict=True):
+        length, sizes = model.length(trunk), [len(question) + len(answer) for question, answer in some]
+        start = length
+        for (question, answer), size in zip(some, sizes, strict=True):
+            before = [length - 1, *range(start, start + size)]  # of each token of the branch, the one it follows
+            picked += [(len(rows), place) for place in before[len(question) : len(question) + len(answer)]]
+            start += size
+        rows.append([*trunk, *([*question, *answer] for question, answer in some)])
+        trees.append(masks.tree(length, sizes))
+        positions.append(torch.cat([torch.arange(length), *(length + torch.arange(size) for size in sizes)]))
+    mask = torch.ones(len(rows), 1, *(2 * [max(len(tree) for tree in trees)]), dtype=torch.bool)
+    for full, tree in zip(mask, trees, strict=True):
+        full[0, : len(tree), len(tree) :] = False
+        full[0, : len(tree), : len(tree)] = tree
+    hidden = model.hidden(rows, None, mask, pad_sequence(positions, batch_first=True))
+    row, place = torch.tensor(picked, dtype=torch.long).view(-1, 2).T
     targets = torch.tensor([token for answer in answers for token in answer], dtype=torch.long)
-    logits = model.language.logits(torch.cat(predicting)).float()  # [tokens, V]
-    log_p = -F.cross_entropy(logits, targets, reduction="none")
-    return torch.stack([part.sum() for part in log_p.split(sizes)])
+    return hidden[row, place], targets, [len(answer) for answer in answers]
 
 
 def loss(model: Decoder, examples: Sequence[Example]) -> tuple[Tensor, int]:
-    """`System.loss`: each turn is a row behind its example's prefix."""
-    rows, answers = [], []
-    for prompt, example in zip(prompts(model, examples), examples, strict=True):
-        for turn in example.turns:
-            rows.append([*prompt, turn.question])
-            answers.append(turn.answer)
-    return -log_likelihood(model, rows, answers).sum(), sum(len(answer) for answer in answers)
+    """`System.loss`."""
+    branches = [[(turn.question, turn.answer) for turn in example.turns] for example in examples]
+    states, targets, _ = predictions(model, prompts(model, examples), branches)
+    return chunked(model.language.logits, states, targets[:, None], torch.ones(len(targets), 1)), len(targets)
 
 
 @torch.no_grad()
 def score(model: Decoder, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
     """`System.score`."""
     (turn,) = example.turns
-    row = [*prompts(model, [example])[0], turn.question]
-    parts = [candidates[i : i + ROWS_AT_ONCE] for i in range(0, len(candidates), ROWS_AT_ONCE)]
-    return torch.cat([log_likelihood(model, [row] * len(some), some) for some in parts])
+    trunk = [*prompts(model, [example])[0], turn.question]
+    log_p = []
+    for start in range(0, len(candidates), AT_ONCE):
+        branches: list[Branch] = [([], list(candidate)) for candidate in candidates[start : start + AT_ONCE]]
+        states, targets, sizes = predictions(model, [trunk], [branches])
+        each = -F.cross_entropy(model.language.logits(states).float(), targets, reduction="none")
+        log_p += [part.sum() for part in each.split(sizes)]
+    return torch.stack(log_p)
 
 
 def greedy(logits: Tensor) -> int:
@@ -114,11 +144,11 @@ def stream(
     row = [*prompts(model, [example])[0], turn.question]
     cache = model.language.new_cache(1, model.length(row) + most)
     carried = model.carried(row)
-    hidden, _ = model.hidden([row], cache)
+    hidden = model.hidden([row], cache)
     for number in range(most):
         token = choose(model.language.logits(hidden[0, -1]))
         if token == end:
             return
         yield token
         if number + 1 < most:
-            hidden, _ = model.hidden([[*carried, [token]]], cache)
+            hidden = model.hidden([[*carried, [token]]], cache)

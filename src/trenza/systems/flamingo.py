@@ -87,7 +87,10 @@ class Flamingo(nn.Module):
             pieces += [piece, self.config.tags.get(piece.kind, [])] if isinstance(piece, Medium) else [piece]
         return pieces
 
-    def hidden(self, rows: Sequence[Row], cache: KVCache | None = None) -> tuple[Tensor, Tensor]:
+    def hidden(
+        self, rows: Sequence[Row], cache: KVCache | None = None, mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """See `decoding.Decoder`."""
         words, last, media = [], [], []
         for row in rows:
@@ -103,9 +106,9 @@ class Flamingo(nn.Module):
             words.append(torch.tensor(tokens, dtype=torch.long))
             last.append(torch.tensor(sees, dtype=torch.long))
             media.append(seen)
-        x = self.language.embedding(pad_sequence(words, batch_first=True))  # [B, T, D]
+        x = self.language.embed(pad_sequence(words, batch_first=True))  # [B, T, D]
         between = self._looking(media, pad_sequence(last, batch_first=True))
-        return self.language(x, cache, between=between), torch.tensor([len(w) for w in words])
+        return self.language(x, cache, mask, positions, between)
 
     def _looking(self, media: list[list[Tensor]], last: Tensor) -> Callable[[Tensor, int], Tensor]:
         """What happens between the language model's blocks: tokens [B, T] read the last medium before them."""
