@@ -1,6 +1,7 @@
 """Attention, self and cross, with grouped key/value heads (Ainslie et al. 2023)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,6 +58,6 @@ class Attention(nn.Module):
             k, v = cache.store(layer, k, v)
         if self.kv_heads != self.heads:
             k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
-        packed = isinstance(mask, Packed)
-        y = mask.attend(q, k, v) if packed else F.scaled_dot_product_attention(q, k, v, mask)  # [B, H, T, E]
+        attend = mask.attend if isinstance(mask, Packed) else partial(F.scaled_dot_product_attention, attn_mask=mask)
+        y = attend(q, k, v)  # [B, H, T, E]
         return self.out(y.transpose(1, 2).flatten(2))

@@ -1,6 +1,6 @@
 """CLIP: towers of several kinds of media into one space (Radford et al. 2021, figures 1 and 3).
 
-    I = normalise(project(vision(pictures)))   T = normalise(project(text(words)))   S = normalise(project(audio(sounds)))
+    I = normalise(project(vision(pictures)))   T = normalise(project(text(words)))  S = normalise(project(audio(sound)))
     similarity = exp(scale) * I T'  (+ bias, with SigLIP's sigmoid loss: Zhai et al. 2023, section 3)
 
 The losses are in align/contrastive.py; what a trained space is good for, in systems/retrieval.py.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.errors import UsageError
 from trenza.systems.examples import Example, Medium
-from trenza.systems.llava import Piece, splice
+from trenza.systems.splice import Piece, splice
 from trenza.towers.encoder_decoder import TextDecoder, greedy, log_probabilities, remember
 from trenza.towers.language import LanguageModel
 

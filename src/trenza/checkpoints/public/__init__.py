@@ -65,7 +65,9 @@ def read(folder: Path) -> tuple[str, nn.Module]:
     except KeyError as error:
         raise WeightsError(f"{folder / 'config.json'} lacks {error}, which a {known[0]} has") from error
     except WeightsError as error:
-        raise WeightsError(f"{weights.file}, a {known[0]}: {error}; covered: {covered}, as transformers writes it")
+        raise WeightsError(
+            f"{weights.file}, a {known[0]}: {error}; covered: {covered}, as transformers writes it"
+        ) from error
 
 
 def write(folder: Path, system: str, model: Any, extra: Mapping[str, bytes]) -> None:
