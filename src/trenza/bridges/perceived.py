@@ -1,0 +1,116 @@
+"""Bridges for towers that say what is where: a list of objects, of sound events, or of lines of text becomes words.
+
+Object tags and regions are the anchors between a picture and a language model's own words (Oscar, Li et al. 2020,
+section 3; VinVL, Zhang et al. 2021). A name is the mean of its rivals' embeddings, weighted by their probabilities, so
+that doubt is kept (compare `vocabulary.py`); a place lies between the two nearest places of the vocabulary.
+Nothing but the few learned marks needs training, and the language model reads what it already knows: words.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+SLOTS = 6  # tokens of one name
+NONE = -1
+RIVALS = 8
+COLOURS = 8
+# Columns of an object, an event and a line; see `towers/objects.py`, `towers/events.py`, `towers/lines.py`.
+OBJECT_COLUMNS = 2 * RIVALS + 4 + 1 + 1 + COLOURS
+SAID = 20
+EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
+LINE_TOKENS = 24
+LINE_COLUMNS = 4 + LINE_TOKENS
+
+Embed = Callable[[Tensor], Tensor]  # token numbers [...] to embeddings [..., D]
+Place = Callable[[Tensor], Tensor]  # coordinates in 0..1, or seconds, [n] to embeddings [n, D]
+
+
+def spelled(texts: Sequence[str], encode: Callable[[str], list[int]]) -> Tensor:
+    """Tokens of each text, int32 [N, SLOTS], filled with NONE; a longer text is cut."""
+    return torch.tensor([(encode(t) + [NONE] * SLOTS)[:SLOTS] for t in texts], dtype=torch.int32)
+
+
+class Names(nn.Module):
+    """Names in several languages: spelling [languages, names, SLOTS]."""
+
+    def __init__(self, languages: int, names: int):
+        super().__init__()
+        self.register_buffer("spelling", torch.full((languages, names, SLOTS), NONE, dtype=torch.int32))
+        self.spelling: Tensor
+
+    def forward(self, numbers: Tensor, shares: Tensor, embed: Embed) -> Tensor:
+        """Rivals' numbers [R] and probabilities [R] to tokens [T, D]: the first rival's spelling in each language."""
+        rows = self.spelling[:, numbers.long()].long()  # [languages, R, SLOTS]
+        there = rows != NONE
+        weight = (shares / shares.sum().clamp(min=1e-6))[None, :, None] * there
+        tokens = (embed(rows.clamp(min=0)).float() * weight[..., None]).sum(1)  # [languages, SLOTS, D]
+        tokens = tokens / weight.sum(1).clamp(min=1e-6)[..., None]
+        return tokens[there[:, 0]]
+
+
+class ObjectTokens(nn.Module):
+    """Objects [K, 30] of a picture, left to right: a mark, the name, the colour, y0 x0 y1 x1."""
+
+    def __init__(self, width: int, languages: int, names: int):
+        super().__init__()
+        self.names = Names(languages, names)
+        self.register_buffer("colours", torch.zeros(COLOURS, dtype=torch.int32))
+        self.colours: Tensor
+        self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over the score
+        self.own = nn.Parameter(torch.randn(width) * 0.1)  # stands for "in its own colours"
+
+    def forward(self, objects: Tensor, embed: Embed, place: Place) -> Tensor:
+        """[K, 30] to tokens [T, D], float32."""
+        tokens = []
+        for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
+            palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
+            tokens += [
+                (self.mark[0] + row[20] * self.mark[1])[None],
+                self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed),
+                (row[21:30] @ palette)[None],
+                place(row[16:20]),
+            ]
+        return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
+
+
+class EventTokens(nn.Module):
+    """Events [K, 40] of a sound, in time: a mark, what was said or the sound's name, loudness, start and end."""
+
+    def __init__(self, width: int, languages: int, names: int, words: int):
+        super().__init__()
+        self.names = Names(languages, names)
+        self.register_buffer("words", torch.full((words, SLOTS), NONE, dtype=torch.int32))  # of Whisper's vocabulary
+        self.words: Tensor
+        self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
+        self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
+
+    def forward(self, events: Tensor, embed: Embed, time: Place) -> Tensor:
+        """[K, 40] to tokens [T, D], float32."""
+        tokens = []
+        for row in events:
+            said = row[4 : 4 + SAID].long()
+            tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
+            if row[0] > 0.5:
+                spelling = self.words[said[said >= 0]].long()
+                tokens.append(embed(spelling[spelling != NONE]).float())
+            else:
+                tokens.append(self.names(row[24:32], row[32:40], embed))
+            tokens += [(self.level[0] + row[3] / 10 * self.level[1])[None], time(row[1:3])]
+        return torch.cat(tokens) if tokens else events.new_zeros(0, self.mark.shape[1])
+
+
+class LineTokens(nn.Module):
+    """Lines of text [K, 28] in a picture, from the top: a mark, the words, y0 x0 y1 x1."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.mark = nn.Parameter(torch.randn(width) * 0.1)
+
+    def forward(self, lines: Tensor, embed: Embed, place: Place) -> Tensor:
+        """[K, 28] (corners y0 x0 y1 x1, then token numbers filled with -1) to tokens [T, D], float32."""
+        tokens = []
+        for row in lines:
+            words = row[4:].long()
+            tokens += [self.mark[None], embed(words[words >= 0]).float(), place(row[:4])]
+        return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])

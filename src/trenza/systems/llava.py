@@ -1,0 +1,210 @@
+"""LLaVA: what a tower saw goes through a bridge and stands among the words (Liu et al. 2023, figure 1).
+
+Stage 1 trains the bridges alone, stage 2 also low-rank updates of the language model. Grids of features take a linear
+bridge or an MLP (Liu et al. 2024); lists of things perceived take the bridges of `bridges/perceived.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trenza.bridges.perceived import EventTokens, LineTokens, ObjectTokens
+from trenza.bridges.projector import Projector, ProjectorConfig
+from trenza.errors import UsageError, WeightsError
+from trenza.layers import masks
+from trenza.layers.crossentropy import chunked
+from trenza.layers.lowrank import adapt
+from trenza.systems import places
+from trenza.systems.examples import Example, Medium
+from trenza.systems.places import Places
+from trenza.systems.splice import splice
+from trenza.towers.language import LanguageModel
+
+MARKS = 2  # learned tokens before and after each medium
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """kind: "linear", "mlp" (grids of `tokens` features), "objects", "events", "lines"."""
+
+    kind: str
+    features: int = 0
+    tokens: int = 0
+    languages: int = 0
+    names: int = 0
+    words: int = 0
+
+
+@dataclass(frozen=True)
+class LlavaConfig:
+    """bridges: by kind of medium. rank: of the language model's low-rank updates; 0 leaves it frozen."""
+
+    bridges: dict[str, BridgeConfig] = field(default_factory=dict)
+    rank: int = 0
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> "LlavaConfig":
+        return cls({kind: BridgeConfig(**b) for kind, b in config["bridges"].items()}, config["rank"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"system": "llava", **asdict(self)}
+
+
+class GridBridge(nn.Module):
+    """A projector over a grid [N, T, W], after a learned position of each cell was added."""
+
+    def __init__(self, config: BridgeConfig, out: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(config.features)  # features of two depths differ in scale
+        self.positions = nn.Parameter(torch.randn(config.tokens, config.features) * 0.02)
+        self.projector = Projector(ProjectorConfig(config.kind, config.features, out, hidden=2 * out))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, T, W] to tokens [N * T, D]."""
+        if features.shape[1:] != self.positions.shape:
+            wanted = list(self.positions.shape)
+            raise UsageError(f"features of {list(features.shape[1:])} don't fit this bridge, which takes {wanted}")
+        return self.projector(self.norm(features.float()) + self.positions).flatten(0, 1)
+
+
+def make_bridge(config: BridgeConfig, width: int) -> nn.Module:
+    """Raises WeightsError for an unknown kind."""
+    if config.kind in ("linear", "mlp"):
+        return GridBridge(config, width)
+    if config.kind == "objects":
+        return ObjectTokens(width, config.languages, config.names)
+    if config.kind == "events":
+        return EventTokens(width, config.languages, config.names, config.words)
+    if config.kind == "lines":
+        return LineTokens(width)
+    raise WeightsError(f"bridge {config.kind!r} is unknown; known: linear, mlp, objects, events, lines")
+
+
+class Llava(nn.Module):
+    """A `System`. The language model's own weights stay as they are; `trained()` is all that learns."""
+
+    def __init__(self, config: LlavaConfig, language: LanguageModel, seed: int = 0):
+        super().__init__()
+        torch.manual_seed(seed)
+        width = language.config.block.width
+        self.config, self.language = config, language.requires_grad_(False)
+        language.extend(places.COUNT)
+        if config.rank:
+            adapt(language.blocks, config.rank, seed)
+        self.places = Places(language.config.vocabulary)
+        self.bridges = nn.ModuleDict({kind: make_bridge(b, width) for kind, b in config.bridges.items()})
+        self.marks = nn.ParameterDict({
+            f"{kind}_{side}": nn.Parameter(torch.randn(MARKS, width) * 0.1)
+            for kind in config.bridges for side in ("begin", "end")
+        })  # fmt: skip
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    # --- media to tokens --------------------------------------------------------------------------
+
+    def medium_tokens(self, medium: Medium) -> Tensor:
+        """One medium to tokens [T, D] between its marks. Raises UsageError for a medium that it can't take."""
+        kind = medium.kind
+        if kind not in self.bridges:
+            raise UsageError(f"this model takes {', '.join(self.bridges)}, not {kind}; train it with that medium")
+        bridge = self.bridges[kind]
+        if self.config.bridges[kind].kind in ("linear", "mlp"):
+            tokens = bridge(medium.features)
+        else:
+            scale = self._time if self.config.bridges[kind].kind == "events" else self._position
+            lists = [bridge(f, self.language.embed, scale) for f in medium.features.float()]
+            tokens = torch.cat(lists)
+        return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
+
+    def _position(self, values: Tensor) -> Tensor:
+        """Coordinates [n] in 0..1 to [n, D]: between the two nearest places."""
+        assert self.language.added is not None
+        return _between(self.language.added[: places.BINS], values.clamp(0, 1) * (places.BINS - 1))
+
+    def _time(self, seconds: Tensor) -> Tensor:
+        assert self.language.added is not None
+        table = self.language.added[places.BINS : places.BINS + places.STEPS]
+        return _between(table, (seconds * 10).clamp(0, places.STEPS - 1))
+
+    def trunk(self, example: Example) -> Tensor:
+        """All before the turns, [T, D]."""
+        pieces = [p if isinstance(p, list) else self.medium_tokens(p) for p in example.prefix]
+        return splice(self.language.embed, pieces)
+
+    # --- learning ---------------------------------------------------------------------------------
+
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
+        """See `System`. All examples are one packed row, without padding."""
+        states, targets = self._predicting(examples)
+        return chunked(self.language.logits, states, *self.places.smoothed(targets)), len(targets)
+
+    def _predicting(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+        """States [n, D] that foretell the answers' tokens, and these tokens [n]."""
+        rows, lengths, trees, positions = [], [], [], []
+        predicting: list[int] = []
+        targets: list[int] = []
+        for example in examples:
+            trunk = self.trunk(example)
+            branches = [[*turn.question, *turn.answer] for turn in example.turns]
+            at = sum(lengths) + len(trunk)
+            rows += [trunk, self.language.embed(torch.tensor([t for b in branches for t in b]))]
+            positions.append(torch.arange(len(trunk)))
+            for turn, branch in zip(example.turns, branches, strict=True):
+                first = at + len(turn.question) - 1
+                predicting += range(first, first + len(turn.answer))
+                targets += turn.answer
+                positions.append(torch.arange(len(trunk), len(trunk) + len(branch)))
+                at += len(branch)
+            sizes = [len(b) for b in branches]
+            lengths.append(len(trunk) + sum(sizes))
+            trees.append(masks.tree(len(trunk), sizes) if len(sizes) > 1 else None)
+        row = torch.cat(rows)[None]
+        hidden = self.language(row, mask=masks.Packed(lengths, trees), positions=torch.cat(positions)[None])
+        return hidden[0, predicting], torch.tensor(targets)
+
+    # --- answering --------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
+        """See `System`. The media and the question are run once for all candidates."""
+        (turn,) = example.turns
+        language = self.language
+        trunk = torch.cat([self.trunk(example), language.embed(torch.tensor(turn.question))])
+        words = language.embed(torch.tensor([t for c in candidates for t in c[:-1]], dtype=torch.long))
+        sizes = [len(c) - 1 for c in candidates]
+        positions = torch.cat([torch.arange(len(trunk)), *(torch.arange(len(trunk), len(trunk) + n) for n in sizes)])
+        packed = masks.Packed([len(trunk) + sum(sizes)], [masks.tree(len(trunk), sizes)])
+        hidden = language(torch.cat([trunk, words])[None], mask=packed, positions=positions[None])[0]
+        scores = []
+        for candidate, states in zip(candidates, hidden[len(trunk) :].split(sizes), strict=True):
+            predicting = torch.cat([hidden[len(trunk) - 1 : len(trunk)], states])
+            log_p = language.logits(predicting).float().log_softmax(-1)
+            scores.append(log_p.gather(1, torch.tensor(candidate)[:, None]).sum())
+        return torch.stack(scores)
+
+    @torch.no_grad()
+    def generate(self, example: Example, end: int, most: int) -> list[int]:
+        """See `System`."""
+        (turn,) = example.turns
+        language = self.language
+        x = torch.cat([self.trunk(example), language.embed(torch.tensor(turn.question))])[None]
+        cache = language.new_cache(1, x.shape[1] + most)
+        answer: list[int] = []
+        while len(answer) < most:
+            token = int(language.logits(language(x, cache)[0, -1]).argmax())
+            if token == end:
+                break
+            answer.append(token)
+            x = language.embed(torch.tensor([[token]]))
+        return answer
+
+
+def _between(table: Tensor, at: Tensor) -> Tensor:
+    """Rows of a table [n, D] at fractional places [m], mixed of their two neighbours."""
+    low = at.floor().long().clamp(max=len(table) - 2)
+    share = (at - low)[:, None]
+    return table[low] * (1 - share) + table[low + 1] * share

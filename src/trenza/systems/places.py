@@ -1,0 +1,155 @@
+"""Places and times as words: tokens added behind the vocabulary, so that every system can locate.
+
+As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
+is two tokens of 0.1 s. What stands behind an answer's SEEN token is its evidence: the number of the medium, then a place.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trenza.conversation import Box, Evidence, Span
+from trenza.errors import UsageError
+
+BINS = 128  # of a picture's side: 2 px at 256
+STEPS = 301  # times 0.0 to 30.0 s
+MEDIA = 8  # that evidence can point to
+COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
+MOST_EVIDENCE = 4  # places given with one answer
+SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
+
+
+@dataclass(frozen=True)
+class Places:
+    """The added tokens of a language model whose own vocabulary has `base` words."""
+
+    base: int
+
+    @property
+    def seen(self) -> int:
+        """The token that ends an answer and opens its evidence."""
+        return self.base + BINS + STEPS + MEDIA
+
+    def position(self, value: float) -> int:
+        """A coordinate in 0..1."""
+        return self.base + round(min(max(value, 0.0), 1.0) * (BINS - 1))
+
+    def time(self, seconds: float) -> int:
+        return self.base + BINS + min(round(max(seconds, 0.0) * 10), STEPS - 1)
+
+    def place(self, where: Box | Span) -> list[int]:
+        if isinstance(where, Box):
+            return [self.position(v) for v in (where.y0, where.x0, where.y1, where.x1)]
+        return [self.time(where.start), self.time(where.end)]
+
+    def evidence(self, found: tuple[Evidence, ...]) -> list[int]:
+        """SEEN and at most MOST_EVIDENCE places; quoted text has none. Raises UsageError past MEDIA media."""
+        tokens = [self.seen]
+        for e in found[:MOST_EVIDENCE]:
+            if isinstance(e.where, str):
+                continue
+            if e.part >= MEDIA:
+                raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
+            tokens += [self.base + BINS + STEPS + e.part, *self.place(e.where)]
+        return tokens
+
+    # --- answers as text --------------------------------------------------------------------------
+
+    def write(self, answer: str, encode, spans: bool) -> list[int]:
+        """An answer's text to tokens; lists and x, y of coordinates become places.
+
+        encode: text to tokens. spans: two numbers are a span of seconds, not a point.
+        """
+        tokens: list[int] = []
+        at = 0
+        for match in _NUMBERS.finditer(answer):
+            tokens += encode(answer[at : match.start()]) if match.start() > at else []
+            values = [float(v) for v in re.findall(r"[\d.]+", match[0])]
+            if len(values) == 1:
+                tokens.append(self.position(values[0]))
+            elif len(values) == 2 and spans:
+                tokens += [self.time(v) for v in values]
+            elif len(values) == 2:
+                tokens += [self.position(v) for v in reversed(values)]
+            else:
+                x0, y0, x1, y1 = values
+                tokens += [self.position(v) for v in (y0, x0, y1, x1)]
+            at = match.end()
+        return tokens + (encode(answer[at:]) if at < len(answer) else [])
+
+    def read(self, tokens: list[int], decode) -> tuple[str, tuple[Evidence, ...]]:
+        """What `write` and `evidence` made, back to text and evidence. Places that are none are left out."""
+        cut = tokens.index(self.seen) if self.seen in tokens else len(tokens)
+        text, words, run = "", [], []
+        for token in [*tokens[:cut], -1]:
+            if token >= self.base:
+                run.append(token)
+                continue
+            if run:
+                text += decode(words) + self._told(run)
+                words, run = [], []
+            words.append(token)
+        return (text + decode(words[:-1])).strip(), self._found(tokens[cut + 1 :])
+
+    def _told(self, run: list[int]) -> str:
+        """Numbers of a run of places, in the order people write them: x before y."""
+        values = [self._value(t) for t in run]
+        if len(run) == 1:
+            return str(values[0])
+        if len(run) == 2 and all(self._is_position(t) for t in run):
+            values = values[::-1]
+        if len(run) == 4:
+            y0, x0, y1, x1 = values
+            values = [x0, y0, x1, y1]
+        return json.dumps(values)
+
+    def _is_position(self, token: int) -> bool:
+        return self.base <= token < self.base + BINS
+
+    def _value(self, token: int) -> float:
+        if self._is_position(token):
+            return round((token - self.base) / (BINS - 1), 3)
+        return round((token - self.base - BINS) / 10, 1)
+
+    def _found(self, tokens: list[int]) -> tuple[Evidence, ...]:
+        first = self.base + BINS + STEPS
+        starts = [i for i, t in enumerate(tokens) if first <= t < first + MEDIA]
+        found = []
+        for start, stop in zip(starts, [*starts[1:], len(tokens)], strict=False):
+            values = [self._value(t) for t in tokens[start + 1 : stop] if self.base <= t < first]
+            kinds = {self._is_position(t) for t in tokens[start + 1 : stop]}
+            try:
+                if len(values) == 4 and kinds == {True}:
+                    y0, x0, y1, x1 = values
+                    found.append(Evidence(tokens[start] - first, Box(x0, y0, x1, y1)))
+                elif len(values) == 2 and kinds == {False}:
+                    found.append(Evidence(tokens[start] - first, Span(*values)))
+            except UsageError:
+                continue  # corners the wrong way round
+        return tuple(found)
+
+    # --- targets ----------------------------------------------------------------------------------
+
+    def smoothed(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Token numbers [n] to neighbours [n, 5] and their shares: bins next to the true one are nearly right.
+
+        Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin.
+        """
+        offset = torch.arange(-2, 3)
+        share = torch.tensor(SPREAD)
+        position = (targets >= self.base) & (targets < self.base + BINS)
+        time = (targets >= self.base + BINS) & (targets < self.base + BINS + STEPS)
+        low = torch.where(position, self.base, self.base + BINS)[:, None]
+        high = torch.where(position, self.base + BINS - 1, self.base + BINS + STEPS - 1)[:, None]
+        scaled = (position | time)[:, None]
+        near = torch.minimum(torch.maximum(targets[:, None] + offset, low), high)
+        sharp = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
+        return torch.where(scaled, near, targets[:, None]), torch.where(scaled, share, sharp)
+
+
+_NUMBER = r"\d+(?:\.\d+)?"
+# [x, y], [x0, y0, x1, y1], [start, end], and the x and y of a tool's click.
+_NUMBERS = re.compile(rf'\[{_NUMBER}(?:, {_NUMBER}){{3}}\]|\[{_NUMBER}, {_NUMBER}\]|(?<="[xy]": ){_NUMBER}')

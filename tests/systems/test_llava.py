@@ -1,0 +1,142 @@
+"""LLaVA's packed row gives what each turn gives alone; it learns to look; places survive the way to tokens and back."""
+
+import pytest
+import torch
+
+from trenza.conversation import Box, Evidence, Span
+from trenza.errors import UsageError
+from trenza.layers.block import BlockConfig
+from trenza.layers.lowrank import merge
+from trenza.systems.examples import Example, Medium, Turn
+from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
+from trenza.systems.places import Places
+from trenza.towers.language import LanguageConfig, LanguageModel
+
+WIDTH, END = 48, 2
+
+
+def make(rank: int = 0, **bridges: BridgeConfig) -> Llava:
+    torch.manual_seed(0)
+    block = BlockConfig(
+        WIDTH, 4, 64, kv_heads=2, head_width=12, bias="", norm="rms", eps=1e-5, activation="silu", gated=True
+    )
+    language = LanguageModel(LanguageConfig(97, 2, block, 10_000.0, tied=True))
+    for parameter in language.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    grid = {"image": BridgeConfig("mlp", features=10, tokens=4)}
+    return Llava(LlavaConfig(bridges or grid, rank), language.eval())
+
+
+def example(seed: int, *turns: Turn) -> Example:
+    rng = torch.Generator().manual_seed(seed)
+    media = (Medium("image", torch.randn(1, 4, 10, generator=rng)),)
+    return Example(
+        [5, 6], media, turns or (Turn([7, 8, 9], [11, 12, END]), Turn([20], [30, END]), Turn([4, 4], [9, END]))
+    )
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+@torch.no_grad()
+def test_packed_turns_neither_see_nor_move_each_other(rank):
+    model = make(rank)
+    both = [example(1), example(2, Turn([3, 3], [8, END]))]
+    together, count = model.loss(both)
+    alone = [model.loss([Example(e.opening, e.media, (turn,))]) for e in both for turn in e.turns]
+    assert count == sum(n for _, n in alone)
+    assert abs(float(together) - sum(float(loss) for loss, _ in alone)) < 1e-3
+
+
+@torch.no_grad()
+def test_score_is_the_loss_of_the_candidate_and_generation_takes_the_likeliest():
+    model = make()
+    candidates = [[11, 12, END], [30, END], [END]]
+    asked = example(3, Turn([7, 8, 9], []))
+    scores = model.score(asked, candidates)
+    for candidate, got in zip(candidates, scores, strict=True):
+        loss, _ = model.loss([Example(asked.opening, asked.media, (Turn([7, 8, 9], candidate),))])
+        assert abs(float(loss) + float(got)) < 1e-4
+    answer = model.generate(asked, END, 4)
+    first = torch.tensor([float(s) for s in model.score(asked, [[t] for t in range(97)])])
+    assert answer[0] == int(first.argmax()) or int(first.argmax()) == END
+
+
+def test_it_learns_what_only_the_picture_tells():
+    model = make(rank=4)
+    torch.manual_seed(1)
+    looks = torch.randn(4, 1, 4, 10)
+    examples = [Example([5], (Medium("image", look),), (Turn([7], [40 + i, END]),)) for i, look in enumerate(looks)]
+    optimiser = torch.optim.Adam(model.trained().values(), lr=5e-3)
+    begun = float(model.loss(examples)[0])
+    for _ in range(60):
+        loss, _ = model.loss(examples)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(loss) < 0.1 * begun
+    examples = [Example(e.opening, e.media, (Turn([7], []),)) for e in examples]
+    assert [model.generate(e, END, 3) for e in examples] == [[40], [41], [42], [43]]
+    before = model.score(examples[0], [[40, END], [41, END]])
+    merge(model)
+    assert torch.allclose(before, model.score(examples[0], [[40, END], [41, END]]), atol=1e-4)
+
+
+def test_things_perceived_become_words():
+    model = make(image=BridgeConfig("objects", languages=2, names=5), lines=BridgeConfig("lines"))
+    model.bridges["image"].names.spelling[0, :, 0] = torch.arange(5)
+    model.bridges["image"].names.spelling[1, :, :2] = 9
+    row = torch.zeros(30)
+    row[0], row[8], row[16:20], row[20], row[21] = 3, 1.0, torch.tensor([0.1, 0.2, 0.5, 0.6]), 0.9, 1.0
+    tokens = model.medium_tokens(Medium("image", torch.stack([row, row])[None]))
+    assert tokens.shape == (2 + 2 * (1 + 1 + 2 + 1 + 4) + 2, WIDTH)
+    assert torch.allclose(tokens[3], model.language.embedding.weight[3].float(), atol=1e-6)
+    assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
+    line = torch.full((1, 1, 28), -1.0)
+    line[..., :4], line[..., 4] = 0.5, 17
+    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 4 + 2, WIDTH)
+    with pytest.raises(UsageError, match="takes image, lines, not audio"):
+        model.medium_tokens(Medium("audio", torch.zeros(1, 1, 40)))
+
+
+PLACES = Places(97)
+
+
+def encode(text: str) -> list[int]:
+    return [ord(c) - 30 for c in text]
+
+
+def decode(tokens: list[int]) -> str:
+    return "".join(chr(t + 30) for t in tokens)
+
+
+@pytest.mark.parametrize(
+    ("answer", "spans"),
+    [
+        ("[0.504, 0.252, 1.0, 0.748]", False), ("[0.126, 0.874]", False), ("[1.4, 2.0]", True), ("yes", False),
+        ('{"name": "click", "arguments": {"x": 0.205, "y": 0.913}}', False), ('{"tea": 80}', False),
+    ],
+)  # fmt: skip
+def test_an_answer_comes_back_from_its_tokens(answer, spans):
+    tokens = PLACES.write(answer, encode, spans)
+    assert PLACES.read([*tokens, PLACES.seen], decode) == (answer, ())
+    assert len(tokens) <= len(answer)
+
+
+def test_evidence_comes_back_from_its_tokens():
+    found = (Evidence(1, Box(0.0, 0.252, 0.5, 1.0)), Evidence(0, Span(0.3, 2.0)), Evidence(0, "quoted"))
+    text, got = PLACES.read([*encode("no"), *PLACES.evidence(found)], decode)
+    assert text == "no"
+    assert [e.part for e in got] == [1, 0]
+    assert max(abs(getattr(got[0].where, c) - getattr(found[0].where, c)) for c in ("x0", "y0", "x1", "y1")) < 0.005
+    assert got[1].where == Span(0.3, 2.0)
+    broken = [PLACES.seen, PLACES.base + 128 + 301, *PLACES.place(Box(0.5, 0.5, 1, 1))[:3]]
+    assert PLACES.read(broken, decode) == ("", ())
+
+
+def test_the_truth_is_spread_over_neighbouring_bins_only():
+    targets = torch.tensor([5, PLACES.base, PLACES.time(1.0), PLACES.seen])
+    near, share = PLACES.smoothed(targets)
+    assert torch.allclose(share.sum(1), torch.ones(4))
+    assert share[0].tolist() == share[3].tolist() == [0, 0, 1, 0, 0]
+    assert near[1].tolist() == [PLACES.base] * 3 + [PLACES.base + 1, PLACES.base + 2]
+    assert (near[2] - PLACES.time(1.0)).tolist() == [-2, -1, 0, 1, 2]
