@@ -1,7 +1,7 @@
 """Places and times as words: tokens added behind the vocabulary, so that every system can locate.
 
 As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
-is two tokens of 0.1 s. What stands behind an answer's SEEN token is its evidence: the number of the medium, then a place.
+is two tokens of 0.1 s. Behind an answer's SEEN token stands its evidence: the number of the medium, then a place.
 """
 
 import json
