@@ -144,7 +144,10 @@ class Llava(nn.Module):
 
     def _predicting(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         """States [n, D] that foretell the answers' tokens, and these tokens [n]."""
-        rows, lengths, trees, positions = [], [], [], []
+        rows: list[Tensor] = []
+        lengths: list[int] = []
+        trees: list[Tensor | None] = []
+        positions: list[Tensor] = []
         predicting: list[int] = []
         targets: list[int] = []
         for example in examples:

@@ -83,7 +83,9 @@ class Places:
     def read(self, tokens: list[int], decode) -> tuple[str, tuple[Evidence, ...]]:
         """What `write` and `evidence` made, back to text and evidence. Places that are none are left out."""
         cut = tokens.index(self.seen) if self.seen in tokens else len(tokens)
-        text, words, run = "", [], []
+        text = ""
+        words: list[int] = []
+        run: list[int] = []
         for token in [*tokens[:cut], -1]:
             if token >= self.base:
                 run.append(token)
