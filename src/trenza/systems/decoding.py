@@ -57,7 +57,7 @@ def own_language(inside: LanguageConfig | None, given: LanguageModel | None) -> 
     if inside is not None:
         return LanguageModel(inside)
     if given is None:
-        raise WeightsError("the config names no language model inside; this model is built around one that is given")
+        raise WeightsError("it has no language model inside: it was trained around the pinned one and is used with it")
     return given
 
 

@@ -29,7 +29,8 @@ from trenza.towers.vit import ViT, ViTConfig
 class FlamingoConfig:
     """`interval`: a gated block stands before every so many blocks of the language model, the first included.
 
-    `tags`: the tokens that stand for a medium of each kind, "<image>" in the paper. `gate` as in `bridges/gated.py`.
+    `tags`: the tokens that stand for a medium of each kind, "<image>" in the paper; `fence`: tokens before the tag,
+    which don't see the medium yet (Idefics). `gate` as in `bridges/gated.py`.
     `language` and `vision` are set where the model has its own inside; else the language model is given to it, and
     the features come from the towers that all systems share.
     """
@@ -37,6 +38,7 @@ class FlamingoConfig:
     resampler: ResamplerConfig
     interval: int
     tags: dict[str, list[int]]
+    fence: tuple[int, ...] = ()
     gate: int = 1
     qk_norm: bool = False
     language: LanguageConfig | None = None
@@ -84,8 +86,16 @@ class Flamingo(nn.Module):
         """The example's prefix with its tags: a medium is seen from its tag on."""
         pieces: list[list[int] | Medium] = []
         for piece in example.prefix:
-            pieces += [piece, self.config.tags.get(piece.kind, [])] if isinstance(piece, Medium) else [piece]
+            if isinstance(piece, Medium):
+                pieces += [list(self.config.fence), piece, self.config.tags.get(piece.kind, [])]
+            else:
+                pieces.append(piece)
         return pieces
+
+    def see(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels [N, 3, H, W] through the model's own tower, to features [N, T, W]."""
+        assert self.vision is not None, "only a model with a tower inside sees pixels"
+        return self.vision.states(pixels)
 
     def hidden(
         self, rows: Sequence[Row], cache: KVCache | None = None, mask: Tensor | None = None,

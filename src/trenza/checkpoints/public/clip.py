@@ -92,17 +92,17 @@ def tower_configs(config: ClipConfig, kind: str) -> tuple[dict[str, Any], dict[s
     text = {
         "model_type": f"{kind}_text_model", "vocab_size": config.text.vocabulary,
         "max_position_embeddings": config.text.tokens, "num_hidden_layers": config.text.layers,
-        "eos_token_id": config.text.end, **_block(config.text.block),
+        "eos_token_id": config.text.end, **block_settings(config.text.block),
     }  # fmt: skip
     vision = {
         "model_type": f"{kind}_vision_model", "image_size": config.vision.image_size,
         "patch_size": config.vision.patch_size, "num_hidden_layers": config.vision.layers, "num_channels": 3,
-        **_block(config.vision.block),
+        **block_settings(config.vision.block),
     }  # fmt: skip
     return text, vision
 
 
-def _block(block: BlockConfig) -> dict[str, Any]:
+def block_settings(block: BlockConfig) -> dict[str, Any]:
     return {
         "hidden_size": block.width, "num_attention_heads": block.heads, "intermediate_size": block.inner,
         "layer_norm_eps": block.eps, "hidden_act": _THEIR_ACTIVATION[block.activation],
