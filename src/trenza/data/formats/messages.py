@@ -41,6 +41,11 @@ def _read_line(line: bytes, key: str, path: Path) -> list[Sample]:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"the line is no JSON ({error}); write one object a line") from error
+    return read_document(document, key, path)
+
+
+def read_document(document: Any, key: str, path: Path) -> list[Sample]:
+    """The samples of one object of the file `path`; `key` names it where it has neither `key` nor `id`."""
     messages = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(messages, list):
         raise DataError("the line has no list `messages`; write objects as OpenAI's fine-tuning files have them")

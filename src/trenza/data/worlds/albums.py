@@ -5,7 +5,7 @@ from dataclasses import replace
 from trenza.conversation import Evidence
 from trenza.data.worlds import pictures
 from trenza.data.worlds.asking import Side, World, seen
-from trenza.data.worlds.scene import Shot, contrasting_ground, shoot, slots
+from trenza.data.worlds.scene import Shot, contrasting_ground, slots
 from trenza.data.worlds.stock import Thing
 
 
@@ -16,7 +16,7 @@ def compared(world: World) -> None:
     before = pictures.placed(world, [z, x, w], places)
     after = [before[0], replace(before[1], thing=y, colour=""), before[2]]
     here, there = (contrasting_ground(world.stock, before, world.rng) for _ in range(2))
-    p, q, same = shoot(before, here), shoot(after, there), shoot(before, there)
+    p, q, same = (world.shoot(s, g) for s, g in ((before, here), (after, there), (before, there)))
     (nx, ny, nz, nw), word = pictures.names(world, (x, y, z, w)), world.phrases.word
     changes = word("change", x=nx, y=ny), word("change", x=ny, y=nx)
     forth, back = _evidence((p, q), x, y), _evidence((q, p), x, y)

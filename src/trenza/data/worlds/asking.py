@@ -10,6 +10,7 @@ import numpy as np
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item, Media
 from trenza.data.worlds.phrases import Phrases
+from trenza.data.worlds.scene import Placed, Shot, shoot
 from trenza.data.worlds.stock import Chooser, Stock
 
 PAIRS_PER_WORLD = 4
@@ -37,6 +38,13 @@ class World:
     phrases: Phrases
     rng: np.random.Generator
     items: list[Item] = field(default_factory=list)
+    shots: dict[Media, Shot] = field(default_factory=dict)  # how each picture was drawn
+
+    def shoot(self, placed: list[Placed], ground: np.ndarray) -> Shot:
+        """As `scene.shoot`, and remembered, so that the picture can be drawn again without some of its things."""
+        shot = shoot(placed, ground)
+        self.shots[shot.media] = shot
+        return shot
 
     @property
     def language(self) -> str:

@@ -45,6 +45,14 @@ def world_items(
     stock: what to draw from (default: the corpora of the split, prepared once a process). family: a single
     family in place of the split's mixture. Raises DataError when a corpus, espeak-ng or a language is missing.
     """
+    return world(number, seed, split, stock, languages, family).items
+
+
+def world(
+    number: int, seed: int, split: str = "train", stock: Stock | None = None, languages: tuple[str, ...] = LANGUAGES,
+    family: Family | None = None,
+) -> World:  # fmt: skip
+    """The whole world that `world_items` takes its items from, with the drawings its pictures were made by."""
     weights = families(split)
     digest = hashlib.sha256(f"world|{split}|{seed}|{number}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
@@ -53,10 +61,10 @@ def world_items(
         share = np.array(list(weights.values()), float)
         family = list(weights)[rng.choice(len(weights), p=share / share.sum())]
     drawn_from = stock or stock_of(split, languages)
-    world = World(f"{split}-{seed}-{number:07d}", split, drawn_from, phrases(language), rng)
-    family(world)
-    assert len(world.items) == ITEMS_PER_WORLD, f"{family.__module__}.{family.__name__} made {len(world.items)}"
-    return world.items
+    made = World(f"{split}-{seed}-{number:07d}", split, drawn_from, phrases(language), rng)
+    family(made)
+    assert len(made.items) == ITEMS_PER_WORLD, f"{family.__module__}.{family.__name__} made {len(made.items)}"
+    return made
 
 
 def items_range(

@@ -14,7 +14,7 @@ from trenza.data.worlds import pictures
 from trenza.data.worlds.asking import Side, World, heard, point_text, seen
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.recordings import Recording, record
-from trenza.data.worlds.scene import Placed, Shot, contrasting_ground, shoot, slots
+from trenza.data.worlds.scene import Placed, Shot, contrasting_ground, slots
 from trenza.data.worlds.stock import Thing
 from trenza.data.worlds.track import RATE, Event, prepared, starts, truth
 
@@ -33,14 +33,14 @@ def heard_and_seen(world: World) -> None:
     ground = contrasting_ground(world.stock, with_both, world.rng)
     yes, no = world.yes_no()
     for scene, there, absent in ((with_x, x, y), (with_y, y, x)):
-        shot = shoot(scene, ground)
+        shot = world.shoot(scene, ground)
         sides = [
             _side(world, shot, sounds[there.key], yes, shot.all_boxes(there)),
             _side(world, shot, sounds[absent.key], no, shot.boxes),
         ]
         world.twins("is_seen", "cross", sides, (yes, no))
     for scene in (with_both, exchanged):
-        shot = shoot(scene, ground)
+        shot = world.shoot(scene, ground)
         points = [point_text(*shot.point(t)) for t in (x, y)]
         sides = [
             _side(world, shot, sounds[t.key], point, shot.all_boxes(t)) for t, point in zip((x, y), points, strict=True)
@@ -88,7 +88,7 @@ def asked_aloud(world: World) -> None:
     recoloured = [replace(before[0], colour=hues[1]), replace(before[1], colour=hues[0]), before[2]]
     exchanged = [before[0].at(places[1]), before[1].at(places[0]), before[2]]
     ground = contrasting_ground(world.stock, before, world.rng)
-    first, other, moved = (shoot(scene, ground) for scene in (before, recoloured, exchanged))
+    first, other, moved = (world.shoot(scene, ground) for scene in (before, recoloured, exchanged))
     voice = int(world.rng.integers(1000))
     everything = [world.phrases.colour(c) for c in COLOURS]
     spoken = {t.key: _spoken(world, "aloud_colour", t, voice) for t in (x, y)}

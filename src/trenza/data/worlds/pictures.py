@@ -6,7 +6,7 @@ from dataclasses import replace
 from trenza.conversation import Box
 from trenza.data.worlds.asking import WHOLE, Side, World, box_text, json_text, point_text, seen
 from trenza.data.worlds.drawing import COLOURS, SIZE
-from trenza.data.worlds.scene import Placed, Shot, Slot, contrasting_ground, shoot, slots
+from trenza.data.worlds.scene import Placed, Shot, Slot, contrasting_ground, slots
 from trenza.data.worlds.stock import Thing, held_out
 
 APART = SIZE / 8  # pixels between centres before "left of" is asked
@@ -18,7 +18,7 @@ class Picture:
     def __init__(self, world: World, before: list[Placed], after: list[Placed]):
         ground = contrasting_ground(world.stock, before, world.rng)
         self.world = world
-        self.a, self.b = shoot(before, ground), shoot(after, ground)
+        self.a, self.b = world.shoot(before, ground), world.shoot(after, ground)
 
     def ask(
         self, template: str, capability: str, answers: tuple[str, str], boxes: tuple[Sequence[Box], Sequence[Box]],

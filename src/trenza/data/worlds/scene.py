@@ -1,5 +1,6 @@
 """A scene: things in places, drawn with their truth (boxes, visible shares, relations, labels)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +47,16 @@ class Shot:
     shares: tuple[float, ...]  # visible pixels of all its pixels
     areas: tuple[int, ...]  # visible pixels
     label_boxes: tuple[Box | None, ...]
+    ground: np.ndarray  # uint8 [SIZE, SIZE, 3], before anything stood on it
+
+    def without(self, boxes: Sequence[Box]) -> "Shot | None":
+        """The same scene drawn again, less the things and labels whose boxes these are; None where none is."""
+        gone = [box in boxes for box in self.boxes]
+        bare = [label is not None and label in boxes for label in self.label_boxes]
+        if not any(gone) and not any(bare):
+            return None
+        kept = [replace(p, label="") if b else p for p, g, b in zip(self.placed, gone, bare, strict=True) if not g]
+        return shoot(kept, self.ground)
 
     def box(self, thing: Thing) -> Box:
         """Of the first such thing."""
@@ -151,7 +162,7 @@ def shoot(placed: list[Placed], ground: np.ndarray) -> Shot:
         boxes.append(box)
     areas = tuple(int(mask.sum()) for mask in masks)
     shares = tuple(a / max(f, 1) for a, f in zip(areas, full, strict=True))
-    return Shot(tuple(placed), canvas, drawing.jpeg(canvas), tuple(boxes), shares, areas, tuple(plates))
+    return Shot(tuple(placed), canvas, drawing.jpeg(canvas), tuple(boxes), shares, areas, tuple(plates), ground)
 
 
 def contrasting_ground(stock: Stock, placed: list[Placed], rng: np.random.Generator) -> np.ndarray:
