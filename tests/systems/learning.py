@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 
 from trenza.layers.block import BlockConfig
-from trenza.systems.examples import Example, Medium, System, Turn
+from trenza.systems.examples import Example, Medium, Turn
 from trenza.towers.language import LanguageConfig, LanguageModel
 
 WIDTH, VOCABULARY, END = 48, 61, 1
-FEATURES = {"image": 20, "audio": 12}
+FEATURES = {"image": 20, "video": 20, "audio": 12}
 ANSWERS = (11, 12, 13, 14)
 QUESTION = [5, 6]
 
@@ -29,9 +29,9 @@ def language(seed: int = 0) -> LanguageModel:
 
 def medium(rng: torch.Generator, answer: int, kind: str = "image", frames: int = 1) -> Medium:
     """A medium of kind `answer`: one channel of one of its 9 tokens is lit."""
-    features = torch.randn(frames, 9, FEATURES["audio" if kind == "audio" else "image"], generator=rng) * 0.3
+    features = torch.randn(frames, 9, FEATURES[kind], generator=rng) * 0.3
     place = torch.randint(0, 9, (), generator=rng)
-    features[:, place, answer] += 3.0
+    features[:, place, answer] += 5.0
     return Medium(kind, features)
 
 
@@ -46,9 +46,9 @@ def examples(rng: torch.Generator, count: int, media: int = 1, kind: str = "imag
     return made
 
 
-def train(system: System, make: Callable[[], list[Example]], steps: int, rate: float = 3e-3) -> list[float]:
+def train(system, make: Callable[[], list[Example]], steps: int, rate: float = 3e-3) -> list[float]:
     """Loss a token of each step, in nats."""
-    trained = [p for p in system.parameters() if p.requires_grad]  # type: ignore[attr-defined]
+    trained = list(system.trained().values())
     optimiser = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
     losses = []
     for _ in range(steps):
@@ -61,7 +61,7 @@ def train(system: System, make: Callable[[], list[Example]], steps: int, rate: f
     return losses
 
 
-def right(system: System, shown: list[Example]) -> float:
+def right(system, shown: list[Example]) -> float:
     """The share of greedy answers that are right."""
     answers = [system.generate(example, END, 3) for example in shown]
     return sum(a == e.turns[0].answer[:-1] for a, e in zip(answers, shown, strict=True)) / len(shown)

@@ -1,36 +1,34 @@
 """The Perceiver resampler: any number of features, of one picture or many frames, to a fixed number of latents.
 
 Alayrac et al. 2022 (Flamingo, section 3.1.1 and figure 5): learned latents read the features and themselves, layer
-after layer. Each frame's features carry a learned embedding of its time; a film longer than the table has it
-stretched, as the paper does for more frames than it was trained on.
+after layer. Each frame's features carry a learned embedding of its time.
 """
 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trenza.bridges.inputs import Inputs, InputsConfig
 from trenza.layers.attention import Attention
 from trenza.layers.mlp import MLP
 
 
 @dataclass(frozen=True)
 class ResamplerConfig:
-    """`features` are those of each kind of medium; what isn't `width` wide is projected first.
+    """`qk_norm`: layer norms over each head's queries and keys."""
 
-    `times`: embeddings of time; 0 has none, as Idefics. `qk_norm`: layer norms over each head's queries and keys.
-    """
-
-    features: dict[str, int]
-    width: int
+    inputs: InputsConfig
     heads: int
     head_width: int
     inner: int
     layers: int
     latents: int = 64
-    times: int = 8
     qk_norm: bool = False
+
+    @property
+    def width(self) -> int:
+        return self.inputs.width
 
 
 class ResamplerBlock(nn.Module):
@@ -56,29 +54,15 @@ class Resampler(nn.Module):
     def __init__(self, config: ResamplerConfig):
         super().__init__()
         self.config = config
-        self.inputs = nn.ModuleDict({
-            kind: nn.Identity() if width == config.width else nn.Linear(width, config.width)
-            for kind, width in config.features.items()
-        })  # fmt: skip
+        self.inputs = Inputs(config.inputs)
         self.latents = nn.Parameter(torch.randn(config.latents, config.width))
-        if config.times:
-            self.times = nn.Parameter(torch.randn(config.times, config.width) * 0.02)
         self.blocks = nn.ModuleList(ResamplerBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, features: Tensor, kind: str) -> Tensor:
         """Features [B, N, S, W] of B media of one kind, N frames or windows each, to latents [B, L, D]."""
-        x = self.inputs[kind](features)  # [B, N, S, D]
-        if self.config.times:
-            x = x + self._times(x.shape[1])[:, None]
-        x = x.flatten(1, 2)
+        x = self.inputs(features, kind)
         latents = self.latents.expand(len(x), -1, -1)
         for block in self.blocks:
             latents = block(latents, x)
         return self.norm(latents)
-
-    def _times(self, count: int) -> Tensor:
-        """The embeddings of `count` points in time, [count, D]."""
-        if count <= len(self.times):
-            return self.times[:count]
-        return F.interpolate(self.times.T[None], size=count, mode="linear", align_corners=True)[0].T

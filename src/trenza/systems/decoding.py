@@ -16,7 +16,9 @@ from trenza.errors import UsageError, WeightsError
 from trenza.layers import masks
 from trenza.layers.cache import KVCache
 from trenza.layers.crossentropy import chunked
+from trenza.systems import places
 from trenza.systems.examples import Example, Medium
+from trenza.systems.places import Places
 from trenza.systems.splice import Piece
 from trenza.towers.language import LanguageConfig, LanguageModel
 
@@ -27,6 +29,7 @@ AT_ONCE = 16  # bounded memory, however many candidates are scored
 
 class Decoder(Protocol):
     language: LanguageModel
+    places: Places | None
 
     def pieces(self, example: Example) -> list[list[int] | Medium]:
         """What stands before the turns, and what tokens of its own the system puts around media."""
@@ -52,13 +55,18 @@ class Decoder(Protocol):
         ...
 
 
-def own_language(inside: LanguageConfig | None, given: LanguageModel | None) -> LanguageModel:
-    """A system's language model: one of its own, or the one that it is given. Raises WeightsError without either."""
+def around(inside: LanguageConfig | None, given: LanguageModel | None) -> tuple[LanguageModel, Places | None]:
+    """A system's language model, and its places: it has one of its own, or it is put around the one that is given.
+
+    The given one is frozen but for the places and times that are added to its vocabulary (`systems/places.py`).
+    Raises WeightsError without either.
+    """
     if inside is not None:
-        return LanguageModel(inside)
+        return LanguageModel(inside), None
     if given is None:
         raise WeightsError("it has no language model inside: it was trained around the pinned one and is used with it")
-    return given
+    given.requires_grad_(False).extend(places.COUNT)
+    return given, Places(given.config.vocabulary)
 
 
 def check_kinds(media: Sequence[Medium], taken: Collection[str], system: str) -> None:
@@ -113,7 +121,10 @@ def loss(model: Decoder, examples: Sequence[Example]) -> tuple[Tensor, int]:
     """`System.loss`."""
     branches = [[(turn.question, turn.answer) for turn in example.turns] for example in examples]
     states, targets, _ = predictions(model, prompts(model, examples), branches)
-    return chunked(model.language.logits, states, targets[:, None], torch.ones(len(targets), 1)), len(targets)
+    near = targets[:, None], torch.ones(len(targets), 1)
+    if model.places is not None:
+        near = model.places.smoothed(targets)
+    return chunked(model.language.logits, states, *near), len(targets)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from trenza.bridges.gated import GatedCrossAttention
 from trenza.bridges.resampler import Resampler, ResamplerConfig
 from trenza.layers.cache import KVCache
 from trenza.systems import decoding
-from trenza.systems.decoding import Row, check_kinds, greedy, own_language
+from trenza.systems.decoding import Row, around, check_kinds, greedy
 from trenza.systems.examples import Example, Medium
 from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.vit import ViT, ViTConfig
@@ -51,7 +51,7 @@ class Flamingo(nn.Module):
     def __init__(self, config: FlamingoConfig, language: LanguageModel | None = None):
         super().__init__()
         self.config = config
-        self.language = own_language(config.language, language)
+        self.language, self.places = around(config.language, language)
         self.vision = ViT(config.vision) if config.vision else None
         self.resampler = Resampler(config.resampler)
         block = self.language.config.block
@@ -60,6 +60,9 @@ class Flamingo(nn.Module):
         self.gated = nn.ModuleList(
             GatedCrossAttention(block, config.resampler.width, config.gate) for _ in range(count)
         )  # fmt: skip
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def latents(self, media: Sequence[Medium]) -> list[Tensor]:
         """Latents [L, C] of each medium. Raises UsageError on a kind that it can't take."""
@@ -71,7 +74,7 @@ class Flamingo(nn.Module):
         dtype = self.resampler.latents.dtype
         for (kind, _), numbers in alike.items():
             features = torch.stack([media[n].features for n in numbers]).to(dtype)  # [B, N, S, W]
-            made |= zip(numbers, self.resampler(features, "image" if kind == "video" else kind), strict=True)
+            made |= zip(numbers, self.resampler(features, kind), strict=True)
         return [made[number] for number in range(len(media))]
 
     def encode(self, media: Sequence[Medium]) -> list[Tensor]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints import public
 from trenza.checkpoints.folder import save_folder
@@ -82,7 +83,7 @@ def test_idefics_without_its_resampler_is_refused(tmp_path):
 
 
 def test_a_flamingo_around_the_pinned_language_model_has_no_public_format(tmp_path):
-    resampler = ResamplerConfig({"image": 20}, 16, 2, 8, 32, 1, latents=3)
+    resampler = ResamplerConfig(InputsConfig({"image": 20}, 16), 2, 8, 32, 1, latents=3)
     config = {"system": "flamingo", **asdict(FlamingoConfig(resampler, 2, {"image": [7]}))}
     save_folder(tmp_path / "ours", config, {"x": torch.zeros(1)})
     with pytest.raises(WeightsError, match=r"config.json: it has no language model inside"):

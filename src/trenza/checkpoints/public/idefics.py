@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints.public.clip import settings
 from trenza.checkpoints.public.halves import (
@@ -76,8 +77,9 @@ def read(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Flamingo:
     resampler = settings(config.get("perceiver_config"), _RESAMPLER_DEFAULTS)
     made = FlamingoConfig(
         ResamplerConfig(
-            {"image": width}, width, resampler["resampler_n_heads"], resampler["resampler_head_dim"], 4 * width,
-            resampler["resampler_depth"], resampler["resampler_n_latents"], 0, resampler["qk_layer_norms_perceiver"],
+            InputsConfig({"image": width}, width), resampler["resampler_n_heads"],
+            resampler["resampler_head_dim"], 4 * width,
+            resampler["resampler_depth"], resampler["resampler_n_latents"], resampler["qk_layer_norms_perceiver"],
         ),
         config.get("cross_layer_interval", 1),
         # Its two added tokens are <fake_token_around_image> and <image>, in this order.
@@ -109,8 +111,8 @@ def write(model: Flamingo) -> tuple[dict[str, Any], dict[str, Tensor]]:
     config, resampler = model.config, model.config.resampler
     if config.language is None or config.vision is None or not config.vision.clip:
         raise WeightsError("IdeficsForVisionText2Text has a language model and a CLIP tower inside; this model hasn't")
-    if resampler.times or resampler.features != {"image": resampler.width} or resampler.inner != 4 * resampler.width:
-        raise WeightsError("IdeficsForVisionText2Text takes pictures only, without time, at the resampler's own width")
+    if resampler.inputs != InputsConfig({"image": resampler.width}, resampler.width):
+        raise WeightsError("IdeficsForVisionText2Text takes pictures only, at the resampler's own width, without times")
     weights = _NAMES.theirs(model.state_dict())
     for name in (n for n in weights if ".alpha_" in n and config.gate > 1):
         weights[name] = weights[name].view(1, 1, -1)
