@@ -19,6 +19,7 @@ from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import FixedPrefix, KVCache
 from trenza.layers.rope import Rope
 
+OPT_OFFSET = 2
 FAMILY = ("llama", "mistral", "qwen2", "qwen3", "gemma")
 
 
@@ -39,6 +40,7 @@ class LanguageConfig:
     window: int | None = None
     rotary_width: int | None = None  # so much of a head is turned by its position (Persimmon: half); else all
     embedding_scale: float = 1.0
+    positions: int = 0  # learned ones in place of rotary ones (OPT, which leaves the first OPT_OFFSET unused)
 
     def make_rope(self) -> Rope:
         return Rope(self.rotary_width or self.block.head_size, self.rope_theta)
@@ -106,6 +108,8 @@ class LanguageModel(nn.Module):
         self.norm = config.block.make_norm()
         self.head = None if config.tied else nn.Linear(width, config.vocabulary, bias=False)
         self.rope = config.make_rope()
+        if config.positions:
+            self.positions = nn.Parameter(torch.zeros(config.positions, width))
         self.added: nn.Parameter | None = None
 
     def extend(self, tokens: int) -> None:
@@ -148,7 +152,9 @@ class LanguageModel(nn.Module):
         one_sees_all = tokens == 1 and self.config.window is None
         if mask is None and not one_sees_all:
             mask = masks.causal(tokens, past, self.config.window)
-        angles = self.rope(positions)
+        angles = None if self.config.positions else self.rope(positions)
+        if self.config.positions:
+            x = x + self.positions[positions + OPT_OFFSET]
         for layer, block in enumerate(self.blocks):
             if between is not None:
                 x = between(x, layer)
