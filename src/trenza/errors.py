@@ -25,3 +25,9 @@ class WeightsError(TrenzaError):
 
 class DataError(TrenzaError):
     """A source of data is missing or not what it should be."""
+
+
+class EndpointError(TrenzaError):
+    """A model server can't be reached, refuses, or answers what can't be an answer."""
+
+    exit_code = 5

@@ -13,7 +13,7 @@ from trenza.towers.efficientnet import LITE0
 from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.whisper import Whisper, WhisperConfig
 
-sys.path.insert(0, str(Path(__file__).parent))  # for learning, which the tests here share
+sys.path.insert(0, str(Path(__file__).parent))  # for learning, tiny_checkpoints, openai_server, which tests share
 
 WIDTH = 48
 HEARING = WhisperConfig(32, 2, 64, 1, 1)

@@ -8,8 +8,8 @@ from trenza.conversation import Conversation, Message, text
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems import load
+from trenza.systems.answering import Sampling, sendable
 from trenza.systems.references import pictures, references
-from trenza.systems.respond import Sampling, _sendable
 
 HOUSE, CAR = pictures()[2], pictures()[4]
 
@@ -82,6 +82,6 @@ def test_bad_sampling_is_refused():
 
 
 def test_half_letters_and_half_stop_strings_are_held_back():
-    assert _sendable("caf\ufffd", ()) == "caf"
-    assert _sendable("one EN", ("END",)) == "one "
-    assert _sendable("one EX", ("END",)) == "one EX"
+    assert sendable("caf\ufffd", ()) == "caf"
+    assert sendable("one EN", ("END",)) == "one "
+    assert sendable("one EX", ("END",)) == "one EX"

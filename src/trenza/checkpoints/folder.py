@@ -43,20 +43,27 @@ def save_folder(
 
 def load_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Config and weights. Raises WeightsError naming the file that is missing or damaged."""
-    config, weights = folder / "config.json", folder / "model.safetensors"
-    for file in (config, weights):
-        if not file.is_file():
-            raise WeightsError(f"{file} is missing; a model folder has config.json and model.safetensors")
+    parsed, weights = read_config(folder), folder / "model.safetensors"
+    if not weights.is_file():
+        raise WeightsError(f"{weights} is missing; a model folder has config.json and model.safetensors")
+    try:
+        return parsed, load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} is damaged ({error}); restore it or train again") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The object in `config.json`. Raises WeightsError naming the file that is missing or damaged."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise WeightsError(f"{config} is missing; a model folder has config.json and model.safetensors")
     try:
         parsed = json.loads(config.read_text(encoding="utf-8"))
         if not isinstance(parsed, dict):
             raise ValueError(f"it holds a {type(parsed).__name__}, not an object")
     except ValueError as error:
         raise WeightsError(f"{config} isn't a JSON object: {error}; restore it or train again") from error
-    try:
-        return parsed, load_file(weights)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{weights} is damaged ({error}); restore it or train again") from error
+    return parsed
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor], file: Path, optional: tuple[str, ...] = ()) -> None:

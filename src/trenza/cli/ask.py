@@ -21,7 +21,11 @@ BAR_NATS = 20  # support that fills the bar
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="picture, sound or video; - reads one from standard input")
     parser.add_argument("question", help="the question; - reads it from standard input")
-    parser.add_argument("--model", help="a folder written by trenza train (default: the embedded model)")
+    parser.add_argument(
+        "--model",
+        help="a folder of ours, a checkpoint of transformers (folder or hub name), or http://HOST:PORT/v1[#NAME] "
+        "(default: the embedded model)",
+    )
     parser.add_argument(
         "--json", action="store_true", help="one JSON object with answer, evidence, support, usage, timings"
     )
@@ -59,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
         _show(options, answer)
     elif not options.stream:
         print(answer.text)
+    for what in responder.warnings:
+        print(f"trenza: note: {what}", file=sys.stderr)
     if options.timings:
         more = {"first_token": responder.timings.first_token, "support": responder.timings.support}
         spent = timings | more | {"process_start_to_answer": _since_process_start()}
@@ -90,7 +96,7 @@ def _decode(files: list[str]) -> tuple[list[Image | Audio | Video], float]:
 
 def _load(options: argparse.Namespace, decoding: Future):
     from trenza.systems import load
-    from trenza.systems.respond import Sampling
+    from trenza.systems.answering import Sampling
 
     sampling = Sampling(options.max_tokens, options.temperature, options.top_p, options.seed, tuple(options.stop))
     if decoding.done():

@@ -126,8 +126,9 @@ def judge(model: str) -> Callable[[Media, str], float]:
     def score(media: Media, text: str) -> float:
         signal = decode(media.data, name="a sample", kind=media.kind)
         question = "What is said?" if isinstance(signal, Audio) else "What is this?"
-        prompt = responder.prompt(Conversation.ask(question, signal))
-        support = responder.support(prompt, responder.tokenizer.encode(text.strip()))
+        support = responder.support_for(Conversation.ask(question, signal), text.strip())
+        if support is None:
+            raise UsageError(f"{model} gives no log-likelihoods, so it can't judge; give another MODEL to --mismatch")
         return support.per_token
 
     return score

@@ -1,13 +1,16 @@
 """From MODEL on a command line to a responder."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from trenza.checkpoints import parts
-from trenza.checkpoints.folder import fill, load_folder
+from trenza.checkpoints.folder import fill, load_folder, read_config
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
+from trenza.systems.answering import StreamingResponder
 from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.systems.respond import LlavaResponder
 from trenza.towers import language as language_tower
@@ -18,6 +21,7 @@ from trenza.towers.whisper import Whisper
 DEFAULT = Path(__file__).parents[1] / "default"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def language(dtype: torch.dtype = torch.bfloat16) -> tuple[LanguageModel, Tokenizer]:
@@ -42,10 +46,48 @@ def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:
     return made.eval().requires_grad_(False)
 
 
-def responder(model: str | None = None) -> LlavaResponder:
-    """MODEL is nothing (the embedded default) or a folder of ours. Raises WeightsError."""
-    folder = Path(model) if model else DEFAULT
+def braided(folder: Path = DEFAULT) -> LlavaResponder:
+    """The first braid over the pinned parts."""
     ears = whisper()
     trained = braid(ears, folder)
     words, tokenizer = language()
     return LlavaResponder(Braided(words, ears, trained), tokenizer)
+
+
+# What "system" in config.json says of a folder of ours -> who loads it.
+SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {"braid": braided}
+
+
+def responder(model: str | None = None) -> StreamingResponder:
+    """MODEL is nothing (the embedded default), a folder of ours, a public checkpoint that transformers has (folder or
+    hub name), or the URL of an OpenAI-compatible endpoint. Raises WeightsError, UsageError or EndpointError.
+    """
+    if not model:
+        return braided()
+    if model.lower().startswith(("http://", "https://")):
+        from trenza.systems.endpoint import Endpoint
+
+        return Endpoint(model)
+    folder = Path(model)
+    if not folder.exists() and HUB_NAME.fullmatch(model):
+        return _hub(model)
+    if not folder.is_dir():
+        raise WeightsError(
+            f"{model} is no model: give a folder of ours, a checkpoint of transformers (a folder or a hub name such as "
+            "HuggingFaceTB/SmolVLM-256M-Instruct), or the URL of an endpoint such as http://localhost:8000/v1"
+        )
+    config = read_config(folder)
+    if "system" not in config and ("model_type" in config or "architectures" in config):
+        return _hub(model)
+    if config.get("system") not in SYSTEMS:
+        raise WeightsError(
+            f"{folder}/config.json names the system {config.get('system')!r}; known: {', '.join(SYSTEMS)}, "
+            "or a model_type of transformers"
+        )
+    return SYSTEMS[config["system"]](folder)
+
+
+def _hub(source: str) -> StreamingResponder:
+    from trenza.systems.hub import HubResponder  # transformers takes seconds to import
+
+    return HubResponder(source)

@@ -5,12 +5,14 @@ are from Noto Emoji (Apache-2.0); the two sentences were spoken by espeak-ng.
 """
 
 import wave
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 
+from trenza.conversation import Conversation, Part
 from trenza.signals import Audio, Image, Video
 
 FOLDER = Path(__file__).parent / "reference_media"
@@ -53,3 +55,21 @@ def references(signal: Image | Audio | Video) -> list[Image | Audio | Video]:
         Video(np.broadcast_to(picture.pixels, (frames, *picture.pixels.shape)), signal.times, sound)
         for picture, sound in zip(pictures(), sounds, strict=False)
     ]
+
+
+def with_references(conversation: Conversation) -> list[Conversation]:
+    """The conversation with every medium replaced: by the first of its references, by the second, and so on."""
+    banks = {i: references(part.signal) for i, part in conversation.media() if not isinstance(part.signal, str)}
+    if not banks:
+        return []
+    return [_replaced(conversation, {i: b[n] for i, b in banks.items()}) for n in range(min(map(len, banks.values())))]
+
+
+def _replaced(conversation: Conversation, signals: dict[int, Image | Audio | Video]) -> Conversation:
+    numbers = iter(range(len(conversation.parts)))
+    messages = []
+    for message in conversation.messages:
+        parts = [(next(numbers), part) for part in message.parts]
+        kept = tuple(Part(signals[i], p.origin, p.trust) if i in signals else p for i, p in parts)
+        messages.append(replace(message, parts=kept))
+    return Conversation(tuple(messages))

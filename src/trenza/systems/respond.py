@@ -1,6 +1,7 @@
 """A responder over LLaVA: prompt, generation, scores and support."""
 
 import time
+from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,41 +16,13 @@ from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Video
 from trenza.signals.normalise import square
 from trenza.systems import hearing
+from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.braid import Braided
 from trenza.systems.references import references
 from trenza.systems.splice import Piece, splice
 
 VIDEO_FRAMES = 8
 TURN_ENDS = "<|im_end|>"
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How answers are drawn. Temperature 0 is greedy; `stop` strings end the answer and are cut off."""
-
-    max_tokens: int = 64
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise UsageError(
-                f"max_tokens {self.max_tokens} must be 1 or more, temperature {self.temperature} 0 or more, "
-                f"top_p {self.top_p} above 0 and at most 1"
-            )
-
-
-@dataclass
-class Timings:
-    """Seconds of each phase of the last answer."""
-
-    encode: float = 0.0
-    prefill: float = 0.0
-    decode_per_token: float = 0.0
-    first_token: float = 0.0
-    support: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +44,8 @@ class Prompt:
 class LlavaResponder:
     def __init__(self, model: Braided, tokenizer: Tokenizer, context: int = 2048):
         self.model, self.tokenizer, self.context = model, tokenizer, context
-        self.timings = Timings()
+        self.scores, self.how_scored = True, WHOLE_ANSWERS
+        self.timings, self.warnings = Timings(), Counter[str]()
         self._end = tokenizer.token(TURN_ENDS)
         self._reference_tokens: dict[tuple, list[Tensor]] = {}
 
@@ -125,12 +99,7 @@ class LlavaResponder:
 
     def respond(self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True) -> Answer:
         """The whole answer; see `stream`."""
-        stream = self.stream(conversation, sampling, support)
-        while True:
-            try:
-                next(stream)
-            except StopIteration as done:
-                return done.value
+        return finish(self.stream(conversation, sampling, support))
 
     @torch.no_grad()
     def stream(
@@ -157,11 +126,11 @@ class LlavaResponder:
                 break
             tokens.append(token)
             text = self.tokenizer.decode(tokens)
-            cut = min((text.find(s) for s in sampling.stop if s in text), default=-1)
-            if cut >= 0:
-                text = text[:cut]
+            cut = cut_at_stop(text, sampling.stop)
+            if cut is not None:
+                text = cut
                 break
-            ready = _sendable(text, sampling.stop)
+            ready = sendable(text, sampling.stop)
             if len(ready) > len(sent):
                 yield ready[len(sent) :]
                 sent = ready
@@ -208,9 +177,12 @@ class LlavaResponder:
         for number in range(min(len(bank) for bank in banks.values())):
             rows.append([banks[i][number] if i in banks else p for i, p in enumerate(prompt.pieces)])
         log_p = self._log_likelihood(rows, [answer] * len(rows))
-        reference = log_p[1:].logsumexp(0) - np.log(len(rows) - 1)
-        total = float(log_p[0] - reference)
-        return Support(total=total, per_token=total / len(answer), supported=total > 0)
+        return raised(float(log_p[0]), log_p[1:].tolist(), len(answer))
+
+    def support_for(self, conversation: Conversation, answer: str) -> Support | None:
+        """How much the media raised this answer, its end left out; None without media or answer."""
+        prompt, tokens = self.prompt(conversation), self.tokenizer.encode(answer)
+        return self.support(prompt, tokens) if prompt.media and tokens else None
 
     def _bank(self, signal: Image | Audio | Video) -> list[Tensor]:
         """Tokens [T, D] of the references that take this medium's place, kept for the process."""
@@ -227,10 +199,3 @@ def _shape(signal: Image | Audio | Video) -> tuple:
     if isinstance(signal, Audio):
         return ("audio", len(hearing.windows(torch.tensor(signal.samples))))
     return ("video", min(VIDEO_FRAMES, len(signal.frames)), _shape(signal.audio) if signal.audio else None)
-
-
-def _sendable(text: str, stop: tuple[str, ...]) -> str:
-    """The part of the text that no later token can take back: no half letter, no half stop string."""
-    text = text.removesuffix("\ufffd")
-    held = max((n for s in stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0)
-    return text[: len(text) - held]
