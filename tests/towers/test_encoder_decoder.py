@@ -32,7 +32,7 @@ def test_adaptation_copies_self_attention_into_cross_attention_and_keeps_the_res
         assert torch.equal(made.cross_norm.weight, block.attention_norm.weight)
         assert torch.equal(made.mlp.down.weight, block.mlp.down.weight)
         assert made.mlp.down.weight is not block.mlp.down.weight
-    assert decoder.embedding is language.embedding
+    assert not any("embedding" in name for name in decoder.state_dict())
 
 
 def test_without_its_cross_attention_it_is_the_language_model():
@@ -44,6 +44,14 @@ def test_without_its_cross_attention_it_is_the_language_model():
     tokens = torch.randint(50, (2, 7), generator=torch.Generator().manual_seed(2))
     expected = language(language.embedding(tokens))
     assert (decoder.states(tokens, torch.randn(2, 3, 32)) - expected).abs().max() < 1e-5
+
+
+def test_added_tokens_are_read_and_written():
+    language = LanguageModel(LanguageConfig(50, 2, BLOCK, 10_000.0, tied=True))
+    decoder = TextDecoder(language)
+    language.extend(3)
+    states = decoder.states(torch.tensor([[4, 52]]), torch.randn(1, 3, 32))
+    assert decoder.logits(states).shape == (1, 2, 53)
 
 
 def test_greedy_takes_the_likeliest_token_each_time(decoder, features):

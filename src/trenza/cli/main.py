@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask, data, export, import_
+from trenza.cli import ask, data, export, import_, transcribe
 from trenza.errors import TrenzaError
 
-COMMANDS = {"ask": ask, "data": data, "import": import_, "export": export}
+COMMANDS = {"ask": ask, "data": data, "import": import_, "export": export, "transcribe": transcribe}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
-from trenza.checkpoints import parts
+from trenza.checkpoints import parts, public
 from trenza.checkpoints.folder import fill, load_folder, read_config
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.systems.respond import LlavaResponder
+from trenza.systems.transcribe import Transcriber
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
 from trenza.towers.language import LanguageModel
@@ -33,6 +34,16 @@ def language(dtype: torch.dtype = torch.bfloat16) -> tuple[LanguageModel, Tokeni
 def whisper(dtype: torch.dtype = torch.float32) -> Whisper:
     """The pinned Whisper tiny.en, fetched on first use."""
     return whisper_tower.build(*load_folder(parts.whisper_folder()), dtype)
+
+
+def transcriber(model: str | None = None, language: str = "en") -> Transcriber:
+    """MODEL is nothing (Whisper tiny.en) or a folder that `trenza import` wrote. Raises WeightsError."""
+    if model is None:
+        return Transcriber(whisper(), Tokenizer(parts.whisper_folder()), language)
+    system, imported = public.load(Path(model))
+    if not isinstance(imported, Whisper):
+        raise WeightsError(f"{model} is a {system} model; speech is written down by whisper models")
+    return Transcriber(imported.float(), Tokenizer(Path(model)), language)
 
 
 def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:

@@ -63,7 +63,7 @@ class Pali(nn.Module):
         for example in examples:
             prefix: list[Piece] = [p if isinstance(p, list) else self.visual_tokens(p) for p in example.prefix]
             questions: list[Piece] = [turn.question for turn in example.turns]
-            rows.append(splice(self.encoder.embedding, [*prefix, *questions]))
+            rows.append(splice(self.encoder.embed, [*prefix, *questions]))
             before = sum(len(piece) for piece in prefix)
             lengths = [before, *(len(q) for q in questions)]
             groups.append(torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths)))

@@ -36,21 +36,23 @@ class Decoder(Protocol):
 
 
 class TextDecoder(nn.Module):
-    """The blocks of a decoder-only language model, each with a cross-attention; words and head are the model's own."""
+    """The blocks of a decoder-only language model, each with a cross-attention.
+
+    Words and head are the language model's own, not copies: `embed` and `logits` are its methods.
+    """
 
     def __init__(self, language: LanguageModel):
         super().__init__()
         self.config = replace(language.config, block=replace(language.config.block, cross=True))
-        self.embedding = language.embedding
-        self.head = language.head
+        self.embed, self.logits = language.embed, language.logits
+        self.dtype = language.embedding.weight.dtype
         self.rope = language.rope
         self.norm = copy.deepcopy(language.norm)
         self.blocks = nn.ModuleList(_with_cross(block, self.config.block) for block in language.blocks)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
-        kv_heads, dtype = block.kv_heads or block.heads, self.embedding.weight.dtype
-        return KVCache(self.config.layers, batch, kv_heads, length, block.head_size, dtype)
+        return KVCache(self.config.layers, batch, block.kv_heads or block.heads, length, block.head_size, self.dtype)
 
     def states(
         self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
@@ -60,7 +62,7 @@ class TextDecoder(nn.Module):
         `seen` [B, 1, 1, S] is False where a row may not look.
         """
         past, count = cache.used if cache is not None else 0, tokens.shape[1]
-        x = self.embedding(tokens)
+        x = self.embed(tokens)
         mask = masks.causal(count, past) if count > 1 else None
         angles = self.rope(torch.arange(past, past + count)[None])
         for layer, block in enumerate(self.blocks):
@@ -69,11 +71,6 @@ class TextDecoder(nn.Module):
         if cache is not None:
             cache.advance(count)
         return self.norm(x)
-
-    def logits(self, states: Tensor) -> Tensor:
-        """States [..., D] to next-token logits [..., V]."""
-        weight = self.embedding.weight if self.head is None else self.head.weight
-        return nn.functional.linear(states, weight)
 
 
 def _with_cross(block: nn.Module, config) -> Block:

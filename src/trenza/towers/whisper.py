@@ -32,6 +32,8 @@ class WhisperConfig:
     vocabulary: int = 51864
     audio_tokens: int = 1500
     text_tokens: int = 448
+    start: int = 50257  # the decoder's first token, and the one that ends a text; those of the English models
+    end: int = 50256
 
     @classmethod
     def from_transformers(cls, config: Mapping[str, Any]) -> "WhisperConfig":
@@ -39,6 +41,7 @@ class WhisperConfig:
             config["d_model"], config["encoder_attention_heads"], config["encoder_ffn_dim"],
             config["encoder_layers"], config["decoder_layers"], config["num_mel_bins"],
             config["vocab_size"], config["max_source_positions"], config["max_target_positions"],
+            config.get("decoder_start_token_id", cls.start), config.get("eos_token_id", cls.end),
         )  # fmt: skip
 
     def block(self, cross: bool) -> BlockConfig:
@@ -157,7 +160,7 @@ class Whisper(nn.Module):
         return greedy(self.decoder, context, prompt, end, length, never=never, never_first=never_first)
 
 
-_BLOCK_NAMES = {
+BLOCK_NAMES = {
     "self_attn_layer_norm": "attention_norm", "final_layer_norm": "mlp_norm",
     "encoder_attn_layer_norm": "cross_norm", "fc1": "mlp.up", "fc2": "mlp.down",
     "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k",
@@ -177,9 +180,9 @@ def from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if path.startswith("layers."):
             _, number, rest = path.split(".", 2)
             owner, leaf = rest.rsplit(".", 1)
-            if owner not in _BLOCK_NAMES:
+            if owner not in BLOCK_NAMES:
                 raise WeightsError(f"tensor {name} has no place in a Whisper block")
-            path = f"blocks.{number}.{_BLOCK_NAMES[owner]}.{leaf}"
+            path = f"blocks.{number}.{BLOCK_NAMES[owner]}.{leaf}"
         path = path.replace("embed_positions.weight", "positions").replace("embed_tokens", "embedding")
         path = path.replace("layer_norm.", "norm.") if path.startswith("layer_norm") else path
         converted[f"{half}.{path}"] = tensor
