@@ -1,5 +1,7 @@
 """Windows of long recordings, and what a transcriber may write."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -21,7 +23,7 @@ def test_a_long_recording_is_cut_where_it_is_quiet_and_covered_whole():
     found = list(windows(samples))
     assert 16_000 * 27 <= found[0][1] <= 16_000 * 28
     assert found[0][0] == 0 and found[-1][1] == len(samples)
-    assert all(before[1] == after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(found))
     assert all(end - begin <= 16_000 * 30 for begin, end in found)
 
 
