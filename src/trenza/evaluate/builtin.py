@@ -44,6 +44,8 @@ def worlds(
             yield from world(number).items[: count - number * ITEMS_PER_WORLD]
 
     def redraw(item: Item) -> tuple[Redrawn | None, ...] | None:
+        if all(m.extension != "jpg" for m in item.media):  # papers, charts and films: no scene to draw again
+            return None
         shots = world(int(item.key.rsplit("-", 2)[1])).shots
         drawn = []
         for part, medium in enumerate(item.media):

@@ -83,8 +83,9 @@ class Poll:
         made = []
         for kind in NEGATIVES:
             some = sorted(there)
-            shown = [some[i] for i in rng.permutation(len(some))[:PER_KIND]]
-            for name, real in (*((n, True) for n in shown), *((n, False) for n in absent[kind][: len(shown)])):
+            count = min(PER_KIND, len(some), len(absent[kind]))  # as many of one as of the other, or yes would pay
+            shown = [some[i] for i in rng.permutation(len(some))[:count]]
+            for name, real in (*((n, True) for n in shown), *((n, False) for n in absent[kind][:count])):
                 made.append(self._polled(index, case, name, real, kind, scores))
         return made
 

@@ -12,6 +12,8 @@ from trenza.evaluate.clustered import Estimate
 from trenza.evaluate.reading import refused, right
 from trenza.evaluate.run import Results
 
+TELLING = 10  # clusters from which an interval that holds `nothing` speaks against the model, not the sample
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -44,7 +46,8 @@ class Measure:
             return f"{interval} is above {self.most:g}"
         if self.least is not None and e.value < self.least:
             return f"{interval} is under {self.least:g}"
-        if self.nothing is not None and not e.low > self.nothing:
+        told = e.clusters >= TELLING or e.value <= (self.nothing or 0.0)
+        if self.nothing is not None and told and not e.low > self.nothing:
             return f"{interval} isn't shown to be above {self.nothing:.3g}, what a model without the skill has"
         return ""
 

@@ -33,7 +33,7 @@ def polled(results: Results) -> list[Measure]:
         ),
         Measure(
             "yes_rate", clustered.ratio(yes, np.ones_like(yes), names), "yes to any question; half of them are true",
-            most=0.75, sure=True,
+            most=0.75,
         ),
         Measure("pope_precision", clustered.ratio(yes * there, yes, names), "things said to be there that are"),
         Measure("pope_recall", clustered.ratio(yes * there, there, names), "things there that are said to be"),
