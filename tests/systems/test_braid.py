@@ -3,8 +3,8 @@
 import torch
 
 import peer
-from trenza.systems.hearing import MOST_TOKENS, listen
 from trenza.systems.splice import splice
+from trenza.towers.hearing import MOST_TOKENS, listen
 
 IMAGE_TOKEN = 96
 

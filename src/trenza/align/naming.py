@@ -33,9 +33,9 @@ from trenza.checkpoints.parts import whisper_folder
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.layers.cache import FixedPrefix
 from trenza.systems.braid import Braid, BraidConfig
-from trenza.systems.hearing import END
 from trenza.systems.splice import splice
 from trenza.towers.efficientnet import LITE2
+from trenza.towers.hearing import END
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
 

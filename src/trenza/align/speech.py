@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
-from trenza.systems.hearing import END, PROMPT, batch, listen
+from trenza.towers.hearing import END, PROMPT, batch, listen
 from trenza.towers.whisper import Whisper, WhisperDecoder
 
 BATCH = 48

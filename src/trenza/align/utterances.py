@@ -13,7 +13,7 @@ import torch
 
 from trenza.align.room import record
 from trenza.data.corpora.speech import ACCENTS, SPEAKERS, UNSEEN_VOICES, speak
-from trenza.systems.hearing import hear
+from trenza.towers.hearing import hear
 from trenza.towers.whisper import Whisper
 
 WINDOW_SECONDS = 3.0

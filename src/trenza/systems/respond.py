@@ -15,11 +15,11 @@ from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Video
 from trenza.signals.normalise import square
-from trenza.systems import hearing
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.braid import Braided
 from trenza.systems.references import references
 from trenza.systems.splice import Piece, splice
+from trenza.towers import hearing
 
 VIDEO_FRAMES = 8
 TURN_ENDS = "<|im_end|>"
