@@ -3,11 +3,10 @@
 Then all utterances are heard once, and the listener's states kept for stage 2. No language model runs, and the
 bridge to it (`trenza.bridges.vocabulary`) needs no training.
 
-    python -m trenza.align.speech --utterances DIR --out DIR [--steps 1200] [--seed 0]
+    python -m trenza.align.speech --utterances DIR [DIR ...] --out DIR [--start FILE] [--steps 1200] [--seed 0]
 """
 
 import argparse
-import copy
 import json
 import math
 import time
@@ -21,7 +20,7 @@ from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
 from trenza.towers.hearing import END, PROMPT, batch, listen
-from trenza.towers.whisper import Whisper, WhisperDecoder
+from trenza.towers.whisper import WhisperDecoder
 
 BATCH = 48
 LEARNING_RATE = 1.5e-4
@@ -29,22 +28,29 @@ HELD_OUT = 400  # utterances at the end, only watched
 
 
 class Utterances:
-    """Features and texts made by `trenza.align.utterances`."""
+    """Features and texts made by `trenza.align.utterances`, of one folder after another."""
 
-    def __init__(self, folder: Path):
-        self.features = np.load(folder / "features.npy", mmap_mode="r")
-        self.index = json.loads((folder / "index.json").read_text())
+    def __init__(self, folders: list[Path]):
+        self.features = [np.load(folder / "features.npy", mmap_mode="r") for folder in folders]
+        self.index = [
+            (text, part, start, end)
+            for part, folder in enumerate(folders)
+            for text, start, end in json.loads((folder / "index.json").read_text())
+        ]
 
     def __len__(self) -> int:
         return len(self.index)
 
     def text(self, number: int) -> str:
-        """What is said, without its article: the names are what the listener is to write down."""
-        return self.index[number][0].removeprefix("a ")
+        return self.index[number][0]
+
+    def length(self, number: int) -> int:
+        _, _, start, end = self.index[number]
+        return end - start
 
     def window(self, number: int) -> Tensor:
-        _, start, end = self.index[number]
-        return torch.from_numpy(self.features[start:end].astype(np.float32))
+        _, part, start, end = self.index[number]
+        return torch.from_numpy(self.features[part][start:end].astype(np.float32))
 
 
 def roughen(features: Tensor, mask: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -58,10 +64,11 @@ def roughen(features: Tensor, mask: Tensor, rng: torch.Generator) -> tuple[Tenso
     return noisy, mask & ~hidden[:, None, None]
 
 
-def tune_listener(whisper: Whisper, words: Vocabulary, utterances: Utterances, steps: int, seed: int) -> WhisperDecoder:
-    """Whisper's decoder, tuned on all but the held-out utterances; embedding and positions stay as they are."""
+def tune_listener(
+    listener: WhisperDecoder, words: Vocabulary, utterances: Utterances, steps: int, seed: int
+) -> WhisperDecoder:
+    """The decoder, tuned on all but the held-out utterances; embedding and positions stay as they are."""
     rng = torch.Generator().manual_seed(seed)
-    listener = copy.deepcopy(whisper.decoder)
     listener.requires_grad_(True)
     for fixed in (listener.embedding.weight, listener.positions):
         fixed.requires_grad_(False)
@@ -108,7 +115,7 @@ def held_out(listener: WhisperDecoder, words: Vocabulary, utterances: Utterances
 
 def keep_heard(listener: WhisperDecoder, utterances: Utterances, file: Path, size: int = 64) -> None:
     """What the listener made of every utterance: its states [n, 384], n of each, and the true text."""
-    order = sorted(range(len(utterances)), key=lambda n: utterances.index[n][2] - utterances.index[n][1])
+    order = sorted(range(len(utterances)), key=utterances.length)
     states: list[Tensor] = []
     for start in range(0, len(order), size):  # of like length, so that little is padding
         heard = listen(listener, [utterances.window(n) for n in order[start : start + size]])
@@ -121,8 +128,9 @@ def keep_heard(listener: WhisperDecoder, utterances: Utterances, file: Path, siz
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--utterances", type=Path, required=True)
+    parser.add_argument("--utterances", type=Path, required=True, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a listener to go on from; default: Whisper's decoder")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -138,7 +146,9 @@ def main() -> None:
         listener = whisper.decoder
         listener.load_state_dict(load_file(file), strict=False)
     else:
-        listener = tune_listener(whisper, words, utterances, args.steps, args.seed)
+        if args.start:
+            whisper.decoder.load_state_dict(load_file(args.start), strict=False)
+        listener = tune_listener(whisper.decoder, words, utterances, args.steps, args.seed)
         kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
         save_file(kept, file)
     keep_heard(listener, utterances, args.out / "heard.npz")

@@ -1,4 +1,4 @@
-"""Spoken names for training: made by espeak-ng, roughened, heard by Whisper's encoder, kept on disk.
+"""Speech for training: spoken by espeak-ng or by real voices, roughened, heard by Whisper's encoder, kept on disk.
 
 python -m trenza.align.utterances --out DIR [--count 40000] [--seed 0]
 """
@@ -12,49 +12,48 @@ import numpy as np
 import torch
 
 from trenza.align.room import record
-from trenza.data.corpora.speech import ACCENTS, SPEAKERS, UNSEEN_VOICES, speak
-from trenza.towers.hearing import hear
+from trenza.align.sayings import Saying, draw, voices, written
+from trenza.data.corpora.speech import recorded, speak
+from trenza.data.worlds.track import RATE, prepared
+from trenza.towers.hearing import WINDOW_SECONDS, hear
 from trenza.towers.whisper import Whisper
 
-WINDOW_SECONDS = 3.0
+CUT = (0.6, 1.0)  # seconds: worlds cut long names short, and the listener is to guess their ends
+CUT_SHARE = 0.15
 
 
-def voices() -> list[str]:
-    """Every accent with every speaker that training may use."""
-    return [a + s for a in ACCENTS for s in SPEAKERS if a + s not in UNSEEN_VOICES]
+def clip(saying: Saying, rng: np.random.Generator) -> np.ndarray:
+    """A saying as some voice says it into some microphone, float32 [N] at 16 kHz."""
+    if saying.file is not None:
+        spoken = recorded(saying.file)
+    else:
+        everyone = voices(saying.language)
+        pace, pitch = int(rng.integers(115, 200)), int(rng.integers(20, 85))
+        spoken = speak(saying.text, everyone[rng.integers(len(everyone))], pace, pitch)
+        if rng.random() < CUT_SHARE and len(prepared(spoken, 10)) < 1.6 * RATE:
+            spoken = prepared(spoken, float(rng.choice(CUT)))
+    return record(spoken, rng)
 
 
-def make(texts: list[str], weights: list[float], count: int, seed: int, whisper: Whisper, out: Path) -> None:
-    """`count` utterances: `features.npy` float16 [frames of all, 384], and `index.json` beside it."""
-    rng = np.random.default_rng(seed)
+def make(sayings: list[Saying], seed: int, whisper: Whisper, out: Path) -> None:
+    """`features.npy` float16 [frames of all, 384], and `index.json` beside it: what to write, first frame, end."""
+    seeds = np.random.default_rng(seed).integers(0, 2**63, len(sayings))
     out.mkdir(parents=True, exist_ok=True)
-    chosen = rng.choice(len(texts), count, p=np.array(weights) / sum(weights))
-    seeds = rng.integers(0, 2**63, count)
-    everyone = voices()
-
-    def clip(number: int) -> np.ndarray:
-        own = np.random.default_rng(seeds[number])
-        spoken = speak(
-            texts[chosen[number]], everyone[own.integers(len(everyone))],
-            int(own.integers(115, 200)), int(own.integers(20, 85)),
-        )  # fmt: skip
-        return record(spoken, own)
-
     features, index, frames = [], [], 0
     batch = 32
     with ThreadPoolExecutor(2) as pool:  # espeak-ng runs in processes of its own
-        for start in range(0, count, batch):
-            numbers = range(start, min(start + batch, count))
-            clips = list(pool.map(clip, numbers))
-            fits = [len(c) <= WINDOW_SECONDS * 16_000 for c in clips]
-            kept = [(n, c) for n, c, fit in zip(numbers, clips, fits, strict=True) if fit]
-            heard = hear(whisper, [torch.from_numpy(c) for _, c in kept])
-            for (number, _), tokens in zip(kept, heard, strict=True):
+        for start in range(0, len(sayings), batch):
+            texts = sayings[start : start + batch]
+            rngs = [np.random.default_rng(s) for s in seeds[start : start + batch]]
+            clips = list(pool.map(clip, texts, rngs))
+            fits = [(s, c) for s, c in zip(texts, clips, strict=True) if len(c) <= WINDOW_SECONDS * RATE]
+            heard = hear(whisper, [torch.from_numpy(c) for _, c in fits])
+            for (saying, _), tokens in zip(fits, heard, strict=True):
                 features.append(tokens.half().numpy())
-                index.append((texts[chosen[number]], frames, frames + len(tokens)))
+                index.append((written(saying.text, saying.language), frames, frames + len(tokens)))
                 frames += len(tokens)
             if start % (batch * 25) == 0:
-                print(f"{start + len(numbers)} of {count} utterances", flush=True)
+                print(f"{start + len(texts)} of {len(sayings)} utterances", flush=True)
     np.save(out / "features.npy", np.concatenate(features))
     (out / "index.json").write_text(json.dumps(index))
 
@@ -65,10 +64,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    from trenza.align.concepts import spoken_texts
     from trenza.systems import load
 
-    make(*spoken_texts(), args.count, args.seed, load.whisper(torch.bfloat16), args.out)
+    sayings = draw(args.count, np.random.default_rng(args.seed))
+    make(sayings, args.seed, load.whisper(torch.bfloat16), args.out)
 
 
 if __name__ == "__main__":

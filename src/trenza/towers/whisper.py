@@ -92,11 +92,17 @@ class WhisperEncoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Log-mel [B, mels, frames] to features [B, frames / 2, width]; at most 30 s at once."""
+        return self.norm(self.depths(mel)[-1])
+
+    def depths(self, mel: Tensor) -> list[Tensor]:
+        """As `forward`, what comes out of each block, before the last norm."""
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)  # [B, T, D]
         x = x + self.positions[: x.shape[1]]
+        found = []
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+            found.append(x)
+        return found
 
 
 class WhisperDecoder(nn.Module):

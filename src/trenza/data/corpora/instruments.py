@@ -1,6 +1,6 @@
 """Notes of the 128 General MIDI instruments, played by FluidSynth from real recordings (sound fonts)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -67,6 +67,14 @@ def play(font: str, program: int, note: int) -> np.ndarray:
     A synthesizer's noise and slow oscillators run on from note to note; each note gets a new one, so that its
     samples don't depend on what was played before.
     """
+    return next(play_row(font, [(program, note, LOUDNESS, HELD)]))
+
+
+def play_row(font: str, notes: Iterable[tuple[int, int, int, float]]) -> Iterator[np.ndarray]:
+    """As `play`, for (program, note, velocity, seconds held) by one synthesizer: ten times as fast.
+
+    The same row gives the same samples, a part of it not quite.
+    """
     fluidsynth = _library()
     file = package_folder(font) / FONTS[font][0]
     # Samples are loaded for the one instrument that plays, or every note would read the whole font.
@@ -76,15 +84,18 @@ def play(font: str, program: int, note: int) -> np.ndarray:
         number = synth.sfload(str(file))
         if number < 0:
             raise DataError(f"FluidSynth can't load {file}; remove its folder, so that it is fetched again")
-        synth.program_select(0, number, 0, program)
-        synth.noteon(0, note, LOUDNESS)
-        held = synth.get_samples(int(HELD * RATE))
-        synth.noteoff(0, note)
-        stereo = np.concatenate([held, synth.get_samples(int(RELEASED * RATE))]).reshape(-1, 2) / 32768
+        for program, note, velocity, held in notes:
+            synth.program_select(0, number, 0, program)
+            synth.noteon(0, note, velocity)
+            sounding = synth.get_samples(int(held * RATE))
+            synth.noteoff(0, note)
+            stereo = np.concatenate([sounding, synth.get_samples(int(RELEASED * RATE))]).reshape(-1, 2) / 32768
+            synth.all_sounds_off(0)
+            synth.get_samples(RATE // 10)  # what is left of the note fades unheard
+            mono = stereo.mean(axis=1, dtype=np.float32)
+            yield mono * min(1.0, 0.9 / max(float(np.abs(mono).max()), 1e-6))
     finally:
         synth.delete()
-    mono = stereo.mean(axis=1, dtype=np.float32)
-    return mono * min(1.0, 0.9 / max(float(np.abs(mono).max()), 1e-6))
 
 
 @lru_cache(1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from scipy.signal import resample_poly
 
@@ -49,6 +50,16 @@ def speak(text: str, voice: str, words_a_minute: int = 165, pitch: int = 50) -> 
         rate = reader.getframerate()
         samples = np.frombuffer(reader.readframes(reader.getnframes()), np.int16) / 32768
     return resample_poly(samples, SAMPLE_RATE, rate).astype(np.float32)
+
+
+def recorded(file: Path) -> np.ndarray:
+    """A recording of a corpus, float32 [N] at 16 kHz, mono. (What users bring is decoded by `trenza.signals`.)"""
+    pieces = []
+    with av.open(str(file)) as container:
+        resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
+        for frame in [*container.decode(audio=0), None]:
+            pieces += [resampled.to_ndarray()[0] for resampled in resampler.resample(frame)]
+    return np.concatenate(pieces).astype(np.float32) / 32768
 
 
 def real_voices() -> Iterator[RealVoice]:

@@ -1,0 +1,337 @@
+"""What the detector of events hears: when, speech or not, which words, which sounds. Each figure with its interval.
+
+    python benchmarks/events.py [--model DIR] [--seed 9] [--worlds 150] [--json docs/events.json]
+
+Worlds of the test's seed; espeak voices, real voices, sound effects and a sound font that were never trained on.
+Settings were chosen with --seed 4 (align/events.py), which shares no world with 9.
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import torch
+from tokenizers import Tokenizer as Vocabulary
+from torch import Tensor
+
+from trenza.align import sayings
+from trenza.align.soundtracks import levelled
+from trenza.checkpoints import parts
+from trenza.data.corpora import pictures, speech
+from trenza.data.corpora.instruments import FONTS, INSTRUMENTS, NOTES, play_row
+from trenza.data.corpora.spoken import UNSEEN, prompts, readings
+from trenza.data.worlds import crossing, films, recordings
+from trenza.data.worlds.build import world_items
+from trenza.data.worlds.sources import SOUNDING
+from trenza.data.worlds.track import RATE, faint_noise, prepared
+from trenza.evaluate.statistics import wilson
+from trenza.signals import Video, decode
+from trenza.systems import load
+from trenza.towers.events import EventDetector
+
+LANGUAGES = ("en", "es")
+NEAR = 0.5  # seconds
+MOST_SECONDS = 30.0
+
+
+class Ears:
+    """A detector with Whisper's words and the names of sounds."""
+
+    def __init__(self, detector: EventDetector):
+        self.detector, self.names = detector, [english for english, _ in detector.config.names]
+        self.words = Vocabulary.from_file(str(parts.whisper_folder() / "tokenizer.json"))
+
+    def hear(self, samples: np.ndarray) -> Tensor:
+        return self.detector.detect(torch.from_numpy(samples[: int(MOST_SECONDS * RATE)]))
+
+    def said(self, rows: Tensor) -> str:
+        """All words of the events that are speech, as one text."""
+        spoken = [self.words.decode([int(t) for t in row[4:24] if t >= 0]).strip() for row in rows if row[0] > 0.5]
+        return " ".join(spoken)
+
+    def named(self, row: Tensor) -> dict[str, float]:
+        return {self.names[int(n)]: float(p) for n, p in zip(row[24:32], row[32:40], strict=True) if n >= 0}
+
+
+def resampled(values: Sequence[Any], of: Callable[[list], float], draws: int = 1000) -> list[float]:
+    """[value, low, high]: a figure of all values and its 95% percentile bootstrap interval over them."""
+    rng = np.random.default_rng(0)
+    drawn = [of([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(draws)]
+    return [of(list(values)), *np.percentile(drawn, [2.5, 97.5]).tolist()]
+
+
+def mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def word_error_rate(pairs: Sequence[tuple[str, str]]) -> dict:
+    """pairs: (true text, written text). Case and marks don't count."""
+    plain = [tuple(sayings.written(t.lower(), "en") for t in pair) for pair in pairs]
+    counts = []
+    for truth, text in plain:
+        measured = jiwer.process_words(truth, text)
+        wrong = measured.substitutions + measured.deletions + measured.insertions
+        counts.append((wrong, wrong + measured.hits - measured.insertions, float(truth == text)))
+    rate = resampled(counts, lambda rows: sum(r[0] for r in rows) / sum(r[1] for r in rows))
+    return {"n": len(pairs), "wer": rate, "exact": wilson(int(sum(c[2] for c in counts)), len(counts))}
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two stretches (start, end)."""
+    inside = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    return inside / (a[1] - a[0] + b[1] - b[0] - inside)
+
+
+def matched(truth: list[dict], rows: Tensor) -> list[tuple[int, int, float]]:
+    """(true event, found event, overlap), the best overlaps first and each event once."""
+    pairs = [(overlap((t["start"], t["end"]), r[1:3].tolist()), i, j) for i, t in enumerate(truth) for j, r in enumerate(rows)]
+    taken: list[tuple[int, int, float]] = []
+    for share, i, j in sorted(pairs, reverse=True):
+        if share > 0 and all(i != a and j != b for a, b, _ in taken):
+            taken.append((i, j, share))
+    return taken
+
+
+def recordings_of(count: int, seed: int, families: Sequence, split: str) -> list[tuple[np.ndarray, list[dict]]]:
+    """Sounds of `count` worlds with their true events; a spoken question is one event, carrier and name."""
+    found = []
+    for number in range(count):
+        family = families[number % len(families)]
+        unique = {}
+        for item in world_items(number, seed, split, languages=LANGUAGES, family=family):
+            for media, truth in zip(item.media, item.truth["media"], strict=True):
+                if "sounds" in truth and truth["sounds"]:
+                    unique[media.sha256] = (media, truth["sounds"])
+        for media, sounds in unique.values():
+            signal = decode(media.data)
+            samples = signal.audio.samples if isinstance(signal, Video) else signal.samples
+            found.append((samples, joined(sounds)))
+    return found
+
+
+def joined(sounds: list[dict]) -> list[dict]:
+    """Words less than 0.1 s apart belong to one saying."""
+    together: list[dict] = []
+    for sound in sounds:
+        if together and sound["said"] and together[-1]["said"] and sound["start"] - together[-1]["end"] < 0.095:
+            before = together[-1]
+            together[-1] = before | {"end": sound["end"], "name": f"{before['name']} {sound['name']}"}
+        else:
+            together.append(sound)
+    return together
+
+
+def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict]]]) -> dict:
+    """Times, speech or not, words and names over the events of worlds."""
+    per_world, spoken, names, starts, ends = [], [], [], [], []
+    for samples, truth in sounds:
+        rows = ears.hear(samples)
+        pairs = matched(truth, rows)
+        near = [abs(truth[i]["start"] - float(rows[j, 1])) <= NEAR and abs(truth[i]["end"] - float(rows[j, 2])) <= NEAR for i, j, _ in pairs]
+        speech_right = [float((rows[j, 0] > 0.5) == truth[i]["said"]) for i, j, _ in pairs]
+        per_world.append((len(truth), len(rows), len(pairs), sum(near), [o for *_, o in pairs], speech_right))
+        starts += [float(rows[j, 1]) - truth[i]["start"] for i, j, _ in pairs]
+        ends += [float(rows[j, 2]) - truth[i]["end"] for i, j, _ in pairs]
+        for i, j, _ in pairs:
+            if truth[i]["said"]:
+                spoken.append((truth[i]["name"], ears.said(rows[j : j + 1])))
+            else:
+                ranked = list(ears.named(rows[j]))
+                names.append((truth[i]["name"] == ranked[0], truth[i]["name"] in ranked))
+    def share(of: Callable[[list], float]) -> list[float]:
+        return resampled(per_world, of)
+
+    report = {
+        "n": len(sounds), "events": sum(w[0] for w in per_world),
+        "both times within 0.5 s": share(lambda w: sum(x[3] for x in w) / sum(x[0] for x in w)),
+        "temporal IoU, missed as 0": share(lambda w: sum(sum(x[4]) for x in w) / sum(x[0] for x in w)),
+        "IoU at least 0.5": share(lambda w: sum(o >= 0.5 for x in w for o in x[4]) / sum(x[0] for x in w)),
+        "missed": share(lambda w: 1 - sum(x[2] for x in w) / sum(x[0] for x in w)),
+        "false alarms a true event": share(lambda w: sum(x[1] - x[2] for x in w) / sum(x[0] for x in w)),
+        "number of events exact": share(lambda w: mean([x[0] == x[1] for x in w])),
+        "speech or not": share(lambda w: mean([s for x in w for s in x[5]])),
+        "error of start, s (mean, deviation)": [mean(starts), float(np.std(starts))],
+        "error of end, s (mean, deviation)": [mean(ends), float(np.std(ends))],
+    }  # fmt: skip
+    if spoken:
+        report["spoken"] = word_error_rate(spoken)
+    if names:
+        report["name first of all"] = wilson(sum(a for a, _ in names), len(names))
+        report["name among the 8"] = wilson(sum(b for _, b in names), len(names))
+    return report
+
+
+def alone(samples: np.ndarray, rng: np.random.Generator, seconds: float = 4.0) -> np.ndarray:
+    """A sound somewhere in a quiet room."""
+    track = faint_noise(rng, max(seconds, len(samples) / RATE + 0.5))
+    begin = int(rng.integers(RATE // 10, len(track) - len(samples)))
+    track[begin : begin + len(samples)] += levelled(samples, 0.06)
+    return np.clip(track, -1, 1)
+
+
+def spoken_names(ears: Ears, each: int, seed: int) -> dict:
+    """WER of names by unseen espeak voices in both languages, of captions by real voices, and of whole sentences."""
+    rng = np.random.default_rng(seed)
+    report = {}
+    for language in LANGUAGES:
+        named = [n for n in sayings.names(language) if len(n) <= 24]
+        chosen = [str(n) for n in rng.choice(named, each, replace=False)]
+        everyone = []
+        for voice in UNSEEN[language]:
+            pairs = [(n, ears.said(ears.hear(alone(prepared(speech.speak(n, voice), 3.0), rng)))) for n in chosen]
+            report[f"espeak {voice}"] = word_error_rate(pairs)
+            everyone += pairs
+        report[f"espeak, unseen voices, {language}"] = word_error_rate(everyone)
+    real = [(v.name, ears.said(ears.hear(speech.recorded(v.file)))) for v in speech.real_voices()]
+    report["stamp voices, en"] = word_error_rate(real)
+    spanish = [s for s in sayings.real_spanish(test=True)]
+    picked = [spanish[i] for i in rng.permutation(len(spanish))[:each]]
+    heard = [(sayings.written(s.text, "es"), ears.said(ears.hear(speech.recorded(s.file)))) for s in picked if s.file]
+    report["stamp voices, es, test split"] = word_error_rate(heard)
+    return report
+
+
+def sentences(ears: Ears, count: int, seed: int) -> dict:
+    """Real English recordings of whole sentences: is all of it speech, and is a sentence one event?"""
+    rng = np.random.default_rng(seed)
+    report = {}
+    for title, entries in (("asterisk prompts", list(prompts(("en",)))), ("pocketsphinx readings", list(readings(("en",))))):
+        pairs = [entries[i].make() for i in rng.permutation(len(entries))[:count]]
+        heard = [ears.hear(decode(pair.media.data).samples) for pair in pairs]
+        speech_time = [
+            (sum(float(r[2] - r[1]) for r in rows if r[0] > 0.5), sum(float(r[2] - r[1]) for r in rows)) for rows in heard
+        ]  # fmt: skip
+        report[title] = {
+            "n": len(pairs),
+            "share of the time found that is called speech": sum(s for s, _ in speech_time) / sum(t for _, t in speech_time),
+            "one event": wilson(sum(len(rows) == 1 for rows in heard), len(heard)),
+            "events (mean)": mean([len(rows) for rows in heard]),
+            "words": word_error_rate([(p.text, ears.said(rows)) for p, rows in zip(pairs, heard, strict=True)]),
+        }  # fmt: skip
+    return report
+
+
+def among(scores: dict[str, float], truth: str, others: Sequence[str], size: int, rng: np.random.Generator) -> float:
+    """Chance that `truth` scores highest among `size` names, over draws of the others; ties are broken by lot."""
+    rivals, wins = [n for n in others if n != truth], 0.0
+    for _ in range(50):
+        drawn = [truth, *rng.choice(rivals, size - 1, replace=False)]
+        best = max(scores.get(n, 0.0) for n in drawn)
+        tied = [n for n in drawn if scores.get(n, 0.0) == best]
+        wins += (truth in tied) / len(tied)
+    return wins / 50
+
+
+def instruments(ears: Ears, each: int, seed: int) -> dict:
+    """Notes never trained on, of a trained font and of one never trained on, right among 30 names of the 128."""
+    rng = np.random.default_rng(seed)
+    report = {}
+    for font in FONTS:
+        row = [
+            (program, int(rng.choice(NOTES)), int(rng.integers(50, 120)), float(rng.uniform(0.3, 1.0)))
+            for program in range(len(INSTRUMENTS)) for _ in range(each)
+        ]  # fmt: skip
+        right, first, eight = [], 0, 0
+        for (program, *_), samples in zip(row, play_row(font, row), strict=True):
+            if np.abs(samples).max() < 1e-3:
+                continue  # the font has no such note
+            rows, truth = ears.hear(alone(prepared(samples), rng)), INSTRUMENTS[program]
+            scores = ears.named(max(rows, key=lambda r: float(r[2] - r[1]))) if len(rows) else {}
+            right.append(among(scores, truth, INSTRUMENTS, 30, rng))
+            first += bool(scores) and next(iter(scores)) == truth
+            eight += truth in scores
+        report[f"{font}, notes never trained on"] = {
+            "n": len(right), "right among 30 (chance 0.03)": resampled(right, mean),
+            "first of all names": wilson(first, len(right)), "among the 8": wilson(eight, len(right)),
+        }  # fmt: skip
+    return report
+
+
+def unheard_effects() -> list[tuple[str, np.ndarray]]:
+    """(name, samples) of the test stamps' own sounds, none the same file as a training stamp's."""
+    stamps = [p for p in pictures.stamps() if p.key.startswith(SOUNDING) and p.file is not None]
+    sounding = [(p, p.file.with_suffix(".ogg")) for p in stamps if p.file and p.file.with_suffix(".ogg").is_file()]
+    known = {file.read_bytes() for p, file in sounding if not p.test}
+    return [
+        (p.name, prepared(speech.recorded(file)[: 2 * RATE], 2.0))
+        for p, file in sounding if p.test and file.read_bytes() not in known
+    ]  # fmt: skip
+
+
+def meanings(names: Sequence[str]) -> Tensor:
+    """Names as unit vectors [N, D]: the language model's own embeddings of their words, less the mean of all names."""
+    words, tokenizer = load.language(torch.float32)
+    vectors = torch.stack([words.embedding.weight[tokenizer.encode(f" {name}")].mean(0) for name in names])
+    return torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
+
+
+@torch.no_grad()
+def sound_effects(ears: Ears, seed: int) -> dict:
+    """Effects never heard, right among 10 names: other effects' names, or those of instruments and effects.
+
+    A name without a prototype is reached through the text: each of the 8 likeliest names lends its probability to the
+    candidates near it in meaning.
+    """
+    rng = np.random.default_rng(seed)
+    clips = unheard_effects()
+    of_effects = sorted({name for name, _ in clips} | (set(ears.names) - set(INSTRUMENTS)))
+    everything = sorted({*of_effects, *ears.names})
+    index, vectors = {name: i for i, name in enumerate(everything)}, meanings(everything)
+    hard, easy, rows_found = [], [], 0
+    for name, samples in clips:
+        rows = ears.hear(alone(samples, rng))
+        rows_found += len(rows) > 0
+        lent = torch.zeros(len(everything))
+        for row in rows:  # an animal may call twice
+            for heard, p in ears.named(row).items():
+                lent += p * float(row[2] - row[1]) * (vectors @ vectors[index[heard]]).clamp(min=0) ** 2
+        scores = dict(zip(everything, lent.tolist(), strict=True))
+        hard.append(among(scores, name, of_effects, 10, rng))
+        easy.append(among(scores, name, everything, 10, rng))
+    return {
+        "n": len(clips), "names": [name for name, _ in clips], "found": wilson(rows_found, len(clips)),
+        "right among 10 names of effects (chance 0.10)": resampled(hard, mean),
+        "right among 10 names of effects and instruments (chance 0.10)": resampled(easy, mean),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=load.EVENTS)
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--worlds", type=int, default=150)
+    parser.add_argument("--each", type=int, default=40, help="names of a voice, sentences of a source")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    begun = time.time()
+    ears = Ears(load.events(load.whisper(), args.model))
+    report: dict[str, Any] = {"seed": args.seed, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads"}
+    kinds = {"recordings": recordings.FAMILIES, "spoken questions": (crossing.asked_aloud,), "films": (films.happening,)}
+    parts_of_it: dict[str, Callable[[], dict]] = {
+        f"worlds, {kind}": lambda families=families, count=count: in_worlds(
+            ears, recordings_of(count, args.seed, families, "test_seed")
+        )
+        for (kind, families), count in zip(kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5), strict=True)
+    }
+    parts_of_it |= {
+        "spoken": lambda: spoken_names(ears, args.each, args.seed),
+        "sentences": lambda: sentences(ears, args.each, args.seed),
+        "instruments": lambda: instruments(ears, 2, args.seed),
+        "sound effects": lambda: sound_effects(ears, args.seed),
+    }
+    for title, measure in parts_of_it.items():
+        report[title] = measure()
+        print(title, json.dumps(report[title], indent=1), flush=True)
+    report["seconds"] = round(time.time() - begun)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Trains the detector of events: the judge of frames on simulated tracks, the namer on sounds heard alone.
+
+    python -m trenza.align.events --out DIR [--listener FILE] [--tracks 3000] [--seed 0]
+
+What Whisper's encoder made of the sounds is kept in DIR, so that a second run only trains. Train splits only.
+"""
+
+import argparse
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from trenza.align.room import record
+from trenza.align.soundnames import sound_names
+from trenza.align.soundtracks import Clip, Track, effects, levelled, played, spoken, track
+from trenza.checkpoints.folder import save_folder
+from trenza.data.worlds.sources import stock_of
+from trenza.data.worlds.stock import Stock
+from trenza.data.worlds.track import RATE, prepared
+from trenza.towers import events
+from trenza.towers.events import EventConfig, EventDetector, FrameJudge, Namer
+from trenza.towers.whisper import TOKENS_PER_SECOND, Whisper, pad_seconds
+
+NOTES_EACH = 12  # of an instrument and a hand
+EFFECTS_EACH = 16  # cuts of one sound effect
+SPOKEN = 1200
+JUDGE_STEPS, NAMER_STEPS = 2500, 900
+
+
+def judged_tracks(said: list[Clip], sounds: list[Clip], count: int, rng: np.random.Generator) -> list[Track]:
+    """Tracks of one window each; some are the middle of a longer one, where an event has begun before."""
+    made = []
+    while len(made) < count:
+        if rng.random() < 0.75:
+            made.append(track(said, sounds, float(rng.choice([3.0, 4.0])), rng))
+            continue
+        long = track(said, sounds, 8.0, rng)
+        begin = int(rng.integers(1, 16)) * RATE // 4
+        shift, end = begin / RATE, begin / RATE + events.WINDOW_SECONDS
+        inside = tuple((a - shift, b - shift, s) for a, b, s in long.events if b > shift and a < end)
+        made.append(Track(long.samples[begin : begin + int(events.WINDOW_SECONDS * RATE)], inside))
+    return made
+
+
+def targets(made: Track, count: int) -> Tensor:
+    """[count, 4]: inside, onset, speech, and whether the frame counts at all (padding after a short track doesn't)."""
+    wanted = torch.zeros(count, 4)
+    wanted[: round(len(made.samples) / RATE * TOKENS_PER_SECOND), 3] = 1
+    for start, end, said in made.events:
+        first, last = round(start * TOKENS_PER_SECOND), round(end * TOKENS_PER_SECOND)
+        wanted[max(first, 0) : last, 0] = 1
+        if first >= 0:
+            wanted[max(first - 1, 0) : first + 2, 1] = 1
+        wanted[max(first, 0) : last, 2] = float(said)
+    return wanted
+
+
+@torch.no_grad()
+def heard_tracks(whisper: Whisper, made: list[Track], size: int = 16) -> tuple[Tensor, Tensor]:
+    """Features [N, T, F] float16 and targets [N, T, 4]."""
+    features = []
+    for i in range(0, len(made), size):
+        windows = [pad_seconds(torch.from_numpy(t.samples), events.WINDOW_SECONDS) for t in made[i : i + size]]
+        features.append(events.frame_features(whisper, torch.stack(windows)).half())
+    heard = torch.cat(features)
+    return heard, torch.stack([targets(t, heard.shape[1]) for t in made])
+
+
+def cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1, (s + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * s / steps)) / 2)
+    )
+
+
+def train_judge(judge: FrameJudge, heard: Tensor, wanted: Tensor, steps: int, seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.02)
+    schedule = cosine(optimiser, steps)
+    for step in range(steps):
+        rows = torch.randint(len(heard), (24,), generator=rng)
+        features = heard[rows].float()
+        features = features + torch.randn(features.shape, generator=rng) * 0.1
+        logits, truth = judge(features), wanted[rows]
+        counted, inside = truth[..., 3], truth[..., 0] * truth[..., 3]
+        loss = F.binary_cross_entropy_with_logits(logits, truth[..., :3], reduction="none")
+        total = (loss[..., 0] * counted).sum() / counted.sum() + 2 * (loss[..., 1] * counted).sum() / counted.sum()
+        total = total + (loss[..., 2] * inside).sum() / inside.sum().clamp(min=1)
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if step % 250 == 249:
+            print(f"judge step {step + 1} loss {total:.3f}", flush=True)
+
+
+def rough_sounds(notes: list[Clip], stock: Stock, rng: np.random.Generator) -> list[Clip]:
+    """Sounds for the namer: each note once, each effect in many cuts, as another microphone hears them."""
+    cuts = [Clip(c.samples, False, c.name) for c in effects(stock) for _ in range(EFFECTS_EACH)]
+    made = []
+    for clip in [*notes, *cuts]:
+        samples = clip.samples
+        if clip.name and len(samples) > RATE and rng.random() < 0.5:
+            samples = samples[int(rng.integers(0, len(samples) - RATE // 2)) :]
+        samples = prepared(record(samples, rng), float(rng.uniform(0.5, 2.0)))
+        samples = levelled(samples, 10 ** rng.uniform(-1.7, -0.9))
+        around = np.pad(samples, (int(events.BEFORE * RATE), int(events.AFTER * RATE)))
+        noise = rng.standard_normal(len(around)) * 10 ** rng.uniform(-3.75, -2.75)
+        made.append(Clip((around + noise).astype(np.float32), False, clip.name))
+    return made
+
+
+@torch.no_grad()
+def heard_sounds(whisper: Whisper, clips: list[Clip], size: int = 16) -> Tensor:
+    """What the namer takes of each clip, [N, F]."""
+    rows = [
+        events.event_features(whisper, [torch.from_numpy(c.samples) for c in clips[i : i + size]])[1]
+        for i in range(0, len(clips), size)
+    ]
+    return torch.cat(rows)
+
+
+def train_namer(namer: Namer, heard: Tensor, labels: Tensor, steps: int, seed: int) -> None:
+    """Names are drawn as often as each other, however many clips each has."""
+    rng = torch.Generator().manual_seed(seed)
+    namer.mean.data, namer.deviation.data = heard.mean(0), heard.std(0) + 1e-3
+    weights = 1.0 / labels.bincount(minlength=len(namer.prototypes.bias))[labels]
+    optimiser = torch.optim.AdamW([p for p in namer.parameters() if p.requires_grad], lr=2e-3, weight_decay=0.05)
+    schedule = cosine(optimiser, steps)
+    for step in range(steps):
+        rows = torch.multinomial(weights, 256, replacement=True, generator=rng)
+        features = heard[rows]
+        features = features + torch.randn(features.shape, generator=rng) * namer.deviation * 0.3
+        features = torch.where(torch.rand(features.shape, generator=rng) < 0.2, namer.mean, features)
+        loss = F.cross_entropy(namer(features), labels[rows], label_smoothing=0.1)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 150 == 149:
+            print(f"namer step {step + 1} loss {loss:.3f}", flush=True)
+
+
+def prepare(whisper: Whisper, count: int, seed: int, file: Path) -> dict[str, Tensor]:
+    """All features and targets, kept in `file`."""
+    if file.is_file():
+        print(f"{file} is there already and is used; delete it to hear everything again")
+        return load_file(file)
+    rng = np.random.default_rng(seed)
+    stock = stock_of("train", ("en", "es"))
+    notes = played(NOTES_EACH, rng)
+    sounds = [*notes, *(c for c in effects(stock) for _ in range(len(notes) // 60))]  # a half each
+    print(f"{len(notes)} notes", flush=True)
+    heard, wanted = heard_tracks(whisper, judged_tracks(spoken(SPOKEN, stock, rng), sounds, count, rng))
+    print(f"{len(heard)} tracks", flush=True)
+    alone = rough_sounds(notes, stock, rng)
+    index = {english: i for i, (english, _) in enumerate(sound_names())}
+    kept = {
+        "tracks": heard, "wanted": wanted, "sounds": heard_sounds(whisper, alone).half(),
+        "labels": torch.tensor([index[c.name] for c in alone]),
+    }  # fmt: skip
+    save_file(kept, file)
+    return kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--listener", type=Path, help="listener.safetensors of trenza.align.speech")
+    parser.add_argument("--tracks", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    from trenza.systems import load
+
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    whisper = load.whisper()
+    config = EventConfig(whisper.config, tuple(sound_names()))
+    detector = EventDetector(config, whisper)
+    kept = prepare(load.whisper(torch.bfloat16), args.tracks, args.seed, args.out / "heard.safetensors")
+    train_judge(detector.judge, kept["tracks"], kept["wanted"], JUDGE_STEPS, args.seed)
+    train_namer(detector.namer, kept["sounds"].float(), kept["labels"], NAMER_STEPS, args.seed)
+    if args.listener:
+        detector.listener.load_state_dict(load_file(args.listener), strict=False)
+    shared = ("listener.embedding", "listener.positions")
+    weights = {k: v.half() for k, v in detector.state_dict().items() if not k.startswith(shared)}
+    save_folder(args.out / "model", asdict(config), weights)
+
+
+if __name__ == "__main__":
+    main()
