@@ -14,15 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
 import torch
-from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
+from heard import Ears, among, matched, mean, resampled, word_error_rate
 from trenza.align import sayings
 from trenza.align.soundtracks import levelled
-from trenza.checkpoints import parts
 from trenza.data.corpora import pictures, speech
 from trenza.data.corpora.instruments import FONTS, INSTRUMENTS, NOTES, play_row
 from trenza.data.corpora.spoken import UNSEEN, prompts, readings
@@ -33,69 +31,9 @@ from trenza.data.worlds.track import RATE, faint_noise, prepared
 from trenza.evaluate.statistics import wilson
 from trenza.signals import Video, decode
 from trenza.systems import load
-from trenza.towers.events import EventDetector
 
 LANGUAGES = ("en", "es")
 NEAR = 0.5  # seconds
-MOST_SECONDS = 30.0
-
-
-class Ears:
-    """A detector with Whisper's words and the names of sounds."""
-
-    def __init__(self, detector: EventDetector):
-        self.detector, self.names = detector, [english for english, _ in detector.config.names]
-        self.words = Vocabulary.from_file(str(parts.whisper_folder() / "tokenizer.json"))
-
-    def hear(self, samples: np.ndarray) -> Tensor:
-        return self.detector.detect(torch.from_numpy(samples[: int(MOST_SECONDS * RATE)]))
-
-    def said(self, rows: Tensor) -> str:
-        """All words of the events that are speech, as one text."""
-        spoken = [self.words.decode([int(t) for t in row[4:24] if t >= 0]).strip() for row in rows if row[0] > 0.5]
-        return " ".join(spoken)
-
-    def named(self, row: Tensor) -> dict[str, float]:
-        return {self.names[int(n)]: float(p) for n, p in zip(row[24:32], row[32:40], strict=True) if n >= 0}
-
-
-def resampled(values: Sequence[Any], of: Callable[[list], float], draws: int = 1000) -> list[float]:
-    """[value, low, high]: a figure of all values and its 95% percentile bootstrap interval over them."""
-    rng = np.random.default_rng(0)
-    drawn = [of([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(draws)]
-    return [of(list(values)), *np.percentile(drawn, [2.5, 97.5]).tolist()]
-
-
-def mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
-
-
-def word_error_rate(pairs: Sequence[tuple[str, str]]) -> dict:
-    """pairs: (true text, written text). Case and marks don't count."""
-    plain = [tuple(sayings.written(t.lower(), "en") for t in pair) for pair in pairs]
-    counts = []
-    for truth, text in plain:
-        measured = jiwer.process_words(truth, text)
-        wrong = measured.substitutions + measured.deletions + measured.insertions
-        counts.append((wrong, wrong + measured.hits - measured.insertions, float(truth == text)))
-    rate = resampled(counts, lambda rows: sum(r[0] for r in rows) / sum(r[1] for r in rows))
-    return {"n": len(pairs), "wer": rate, "exact": wilson(int(sum(c[2] for c in counts)), len(counts))}
-
-
-def overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two stretches (start, end)."""
-    inside = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
-    return inside / (a[1] - a[0] + b[1] - b[0] - inside)
-
-
-def matched(truth: list[dict], rows: Tensor) -> list[tuple[int, int, float]]:
-    """(true event, found event, overlap), the best overlaps first and each event once."""
-    pairs = [(overlap((t["start"], t["end"]), r[1:3].tolist()), i, j) for i, t in enumerate(truth) for j, r in enumerate(rows)]
-    taken: list[tuple[int, int, float]] = []
-    for share, i, j in sorted(pairs, reverse=True):
-        if share > 0 and all(i != a and j != b for a, b, _ in taken):
-            taken.append((i, j, share))
-    return taken
 
 
 def recordings_of(count: int, seed: int, families: Sequence, split: str) -> list[tuple[np.ndarray, list[dict]]]:
@@ -106,7 +44,7 @@ def recordings_of(count: int, seed: int, families: Sequence, split: str) -> list
         unique = {}
         for item in world_items(number, seed, split, languages=LANGUAGES, family=family):
             for media, truth in zip(item.media, item.truth["media"], strict=True):
-                if "sounds" in truth and truth["sounds"]:
+                if truth.get("sounds"):
                     unique[media.sha256] = (media, truth["sounds"])
         for media, sounds in unique.values():
             signal = decode(media.data)
@@ -133,7 +71,10 @@ def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict]]]) -> dict:
     for samples, truth in sounds:
         rows = ears.hear(samples)
         pairs = matched(truth, rows)
-        near = [abs(truth[i]["start"] - float(rows[j, 1])) <= NEAR and abs(truth[i]["end"] - float(rows[j, 2])) <= NEAR for i, j, _ in pairs]
+        near = [
+            abs(truth[i]["start"] - float(rows[j, 1])) <= NEAR and abs(truth[i]["end"] - float(rows[j, 2])) <= NEAR
+            for i, j, _ in pairs
+        ]
         speech_right = [float((rows[j, 0] > 0.5) == truth[i]["said"]) for i, j, _ in pairs]
         per_world.append((len(truth), len(rows), len(pairs), sum(near), [o for *_, o in pairs], speech_right))
         starts += [float(rows[j, 1]) - truth[i]["start"] for i, j, _ in pairs]
@@ -144,6 +85,7 @@ def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict]]]) -> dict:
             else:
                 ranked = list(ears.named(rows[j]))
                 names.append((truth[i]["name"] == ranked[0], truth[i]["name"] in ranked))
+
     def share(of: Callable[[list], float]) -> list[float]:
         return resampled(per_world, of)
 
@@ -190,7 +132,7 @@ def spoken_names(ears: Ears, each: int, seed: int) -> dict:
         report[f"espeak, unseen voices, {language}"] = word_error_rate(everyone)
     real = [(v.name, ears.said(ears.hear(speech.recorded(v.file)))) for v in speech.real_voices()]
     report["stamp voices, en"] = word_error_rate(real)
-    spanish = [s for s in sayings.real_spanish(test=True)]
+    spanish = sayings.real_spanish(test=True)
     picked = [spanish[i] for i in rng.permutation(len(spanish))[:each]]
     heard = [(sayings.written(s.text, "es"), ears.said(ears.hear(speech.recorded(s.file)))) for s in picked if s.file]
     report["stamp voices, es, test split"] = word_error_rate(heard)
@@ -201,31 +143,21 @@ def sentences(ears: Ears, count: int, seed: int) -> dict:
     """Real English recordings of whole sentences: is all of it speech, and is a sentence one event?"""
     rng = np.random.default_rng(seed)
     report = {}
-    for title, entries in (("asterisk prompts", list(prompts(("en",)))), ("pocketsphinx readings", list(readings(("en",))))):
+    for title, entries in (
+        ("asterisk prompts", list(prompts(("en",)))),
+        ("pocketsphinx readings", list(readings(("en",)))),
+    ):
         pairs = [entries[i].make() for i in rng.permutation(len(entries))[:count]]
         heard = [ears.hear(decode(pair.media.data).samples) for pair in pairs]
-        speech_time = [
-            (sum(float(r[2] - r[1]) for r in rows if r[0] > 0.5), sum(float(r[2] - r[1]) for r in rows)) for rows in heard
-        ]  # fmt: skip
+        times = [(float(r[2] - r[1]), float(r[0]) > 0.5) for rows in heard for r in rows]
         report[title] = {
             "n": len(pairs),
-            "share of the time found that is called speech": sum(s for s, _ in speech_time) / sum(t for _, t in speech_time),
+            "share of the time that is called speech": sum(t for t, s in times if s) / sum(t for t, _ in times),
             "one event": wilson(sum(len(rows) == 1 for rows in heard), len(heard)),
             "events (mean)": mean([len(rows) for rows in heard]),
             "words": word_error_rate([(p.text, ears.said(rows)) for p, rows in zip(pairs, heard, strict=True)]),
         }  # fmt: skip
     return report
-
-
-def among(scores: dict[str, float], truth: str, others: Sequence[str], size: int, rng: np.random.Generator) -> float:
-    """Chance that `truth` scores highest among `size` names, over draws of the others; ties are broken by lot."""
-    rivals, wins = [n for n in others if n != truth], 0.0
-    for _ in range(50):
-        drawn = [truth, *rng.choice(rivals, size - 1, replace=False)]
-        best = max(scores.get(n, 0.0) for n in drawn)
-        tied = [n for n in drawn if scores.get(n, 0.0) == best]
-        wins += (truth in tied) / len(tied)
-    return wins / 50
 
 
 def instruments(ears: Ears, each: int, seed: int) -> dict:
@@ -312,12 +244,18 @@ def main() -> None:
     begun = time.time()
     ears = Ears(load.events(load.whisper(), args.model))
     report: dict[str, Any] = {"seed": args.seed, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads"}
-    kinds = {"recordings": recordings.FAMILIES, "spoken questions": (crossing.asked_aloud,), "films": (films.happening,)}
+    kinds = {
+        "recordings": recordings.FAMILIES,
+        "spoken questions": (crossing.asked_aloud,),
+        "films": (films.happening,),
+    }
     parts_of_it: dict[str, Callable[[], dict]] = {
         f"worlds, {kind}": lambda families=families, count=count: in_worlds(
             ears, recordings_of(count, args.seed, families, "test_seed")
         )
-        for (kind, families), count in zip(kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5), strict=True)
+        for (kind, families), count in zip(
+            kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5), strict=True
+        )
     }
     parts_of_it |= {
         "spoken": lambda: spoken_names(ears, args.each, args.seed),

@@ -16,10 +16,12 @@ from trenza.systems.respond import LlavaResponder
 from trenza.systems.transcribe import Transcriber
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
+from trenza.towers.events import EventConfig, EventDetector
 from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
 
 DEFAULT = Path(__file__).parents[1] / "default"
+EVENTS = Path(__file__).parents[1] / "default_events"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -53,6 +55,17 @@ def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:
         made = Braid(BraidConfig.from_dict(config), whisper)
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't a LLaVA braid of ours: {error!r}") from error
+    fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
+    return made.eval().requires_grad_(False)
+
+
+def events(whisper: Whisper, folder: Path = EVENTS) -> EventDetector:
+    """The detector of events in sound, over this Whisper. Raises WeightsError naming the file that is wrong."""
+    config, weights = load_folder(folder)
+    try:
+        made = EventDetector(EventConfig.from_dict(config), whisper)
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{folder}/config.json isn't of a detector of events: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
     return made.eval().requires_grad_(False)
 

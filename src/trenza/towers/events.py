@@ -4,7 +4,7 @@ Frames of 20 ms are judged by a small convolutional network over Whisper's encod
 is it speech?); each event is then heard alone, by the listener if it is speech, and named by prototypes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -80,11 +80,12 @@ class Namer(nn.Module):
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of time: frames from `start` to `end`, and the probability that it is speech."""
+    """Frames from `start` to `end`, the probability that they are speech, and the number of the event they are of."""
 
     start: int
     end: int
     said: float
+    event: int
 
 
 def frame_features(whisper: Whisper, samples: Tensor) -> Tensor:
@@ -132,7 +133,7 @@ def stretches(probabilities: Tensor, config: EventConfig) -> list[Stretch]:
             merged.append([start, end])
     pieces = [piece for start, end in merged for piece in _split(start, end, onset, config.onset)]
     long_enough = [(a, b) for a, b in pieces if b - a >= 2]
-    return [Stretch(a, b, float(said[a:b].mean())) for a, b in long_enough]
+    return [Stretch(a, b, float(said[a:b].mean()), number) for number, (a, b) in enumerate(long_enough)]
 
 
 def _runs(flags: Tensor) -> list[tuple[int, int]]:
@@ -169,20 +170,17 @@ class EventDetector(nn.Module):
         numbers of Whisper's tokens for what is said, then -1; 24-31 numbers of the 8 likeliest names in the
         config, 32-39 their probabilities. Of more than 12 events the loudest stay.
         """
-        whisper = self._whisper[0]
         found = stretches(self.probabilities(samples), self.config)
-        pieces = [piece for stretch in found for piece in self._heard_alone(samples, stretch)]
+        pieces = [piece for stretch in found for piece in _pieces(stretch, samples)]
         if not pieces:
             return torch.zeros(0, COLUMNS)
-        words, sounds = event_features(whisper, [clip for _, clip in pieces])
+        words, sounds = event_features(self._whisper[0], [_around(piece, samples) for piece in pieces])
         names = self.namer(sounds).softmax(-1)
-        speech = [i for i, (stretch, _) in enumerate(pieces) if stretch.said > 0.5]
+        speech = [i for i, piece in enumerate(pieces) if piece.said > 0.5]
         listened = hearing.listen(self.listener, [words[i] for i in speech])
         said = {i: tokens for i, (_, tokens) in zip(speech, listened, strict=True)}
-        rows = [
-            self._row(samples, stretch, said.get(i, []), names[i]) for i, (stretch, _) in enumerate(pieces)
-        ]  # fmt: skip
-        table = torch.stack(_joined(rows, [s for s, _ in pieces]))
+        rows = [_row(piece, samples, said.get(i, []), names[i]) for i, piece in enumerate(pieces)]
+        table = torch.stack(_joined(rows, pieces))
         loudest = table[:, 3].topk(min(MOST_EVENTS, len(table))).indices.sort().values
         return table[loudest]
 
@@ -197,51 +195,43 @@ class EventDetector(nn.Module):
         middle = [judged[0, :margin], *(w[margin : margin + step] for w in judged), judged[-1, margin + step :]]
         return torch.cat(middle)[:count]
 
-    def _heard_alone(self, samples: Tensor, stretch: Stretch) -> list[tuple[Stretch, Tensor]]:
-        """An event with a little around it; speech longer than the listener hears in pieces, cut where it is quiet."""
-        most = int((hearing.WINDOW_SECONDS - BEFORE - AFTER) * TOKENS_PER_SECOND)
-        cuts = [stretch.start]
-        while stretch.end - cuts[-1] > most:
-            if stretch.said <= 0.5:
-                cuts.append(cuts[-1] + most)
-                break
-            earliest = cuts[-1] + most // 2
-            near = samples[earliest * FRAME : (cuts[-1] + most) * FRAME].unflatten(0, (-1, FRAME)).square().sum(1)
-            cuts.append(earliest + int(F.avg_pool1d(near[None], 5, 1, 2, count_include_pad=False).argmin()))
-        else:
-            cuts.append(stretch.end)
-        found = []
-        for start, end in pairwise(cuts):
-            begin = max(int(start * FRAME - BEFORE * SAMPLE_RATE), 0)
-            clip = samples[begin : int(end * FRAME + AFTER * SAMPLE_RATE)]
-            whole = Stretch(start, end if stretch.said > 0.5 else stretch.end, stretch.said)
-            found.append((whole, clip))
-        return found
 
-    def _row(self, samples: Tensor, stretch: Stretch, said: list[int], names: Tensor) -> Tensor:
-        row = torch.full((COLUMNS,), float(NOTHING))
-        heard = samples[stretch.start * FRAME : stretch.end * FRAME]
-        level = 10 * heard.square().mean().clamp(min=1e-9).log10()
-        row[:4] = torch.tensor(
-            [stretch.said, stretch.start / TOKENS_PER_SECOND, stretch.end / TOKENS_PER_SECOND, level]
-        )
-        row[4 : 4 + min(len(said), MOST_WORDS)] = torch.tensor(said[:MOST_WORDS], dtype=torch.float)
-        likeliest = names.topk(min(MOST_NAMES, len(names)))
-        row[24 : 24 + len(likeliest.indices)] = likeliest.indices.float()
-        row[32 : 32 + len(likeliest.values)] = likeliest.values
-        return row
+def _pieces(stretch: Stretch, samples: Tensor) -> list[Stretch]:
+    """Speech longer than the listener hears is cut where it is quiet; of another sound the beginning stands for all."""
+    most = int((hearing.WINDOW_SECONDS - BEFORE - AFTER) * TOKENS_PER_SECOND)
+    cuts = [stretch.start]
+    while stretch.said > 0.5 and stretch.end - cuts[-1] > most:
+        earliest = cuts[-1] + most // 2
+        loud = samples[earliest * FRAME : (cuts[-1] + most) * FRAME].unflatten(0, (-1, FRAME)).square().sum(1)
+        cuts.append(earliest + int(F.avg_pool1d(loud[None], 5, 1, 2, count_include_pad=False).argmin()) + 1)
+    return [replace(stretch, start=a, end=b) for a, b in pairwise([*cuts, stretch.end])]
 
 
-def _joined(rows: list[Tensor], stretches: list[Stretch]) -> list[Tensor]:
-    """Pieces of one long event become one row again, as long as its words have room."""
+def _around(piece: Stretch, samples: Tensor) -> Tensor:
+    """What is heard of a piece, with a little around it."""
+    begin = max(int(piece.start * FRAME - BEFORE * SAMPLE_RATE), 0)
+    return samples[begin : int(piece.end * FRAME + AFTER * SAMPLE_RATE)][: int(hearing.WINDOW_SECONDS * SAMPLE_RATE)]
+
+
+def _row(piece: Stretch, samples: Tensor, said: list[int], names: Tensor) -> Tensor:
+    level = 10 * samples[piece.start * FRAME : piece.end * FRAME].square().mean().clamp(min=1e-9).log10()
+    row = torch.full((COLUMNS,), float(NOTHING))
+    row[:4] = torch.tensor([piece.said, piece.start / TOKENS_PER_SECOND, piece.end / TOKENS_PER_SECOND, level])
+    row[4 : 4 + len(said)] = torch.tensor(said, dtype=torch.float)
+    likeliest = names.topk(MOST_NAMES)
+    row[24:32], row[32:] = likeliest.indices, likeliest.values
+    return row
+
+
+def _joined(rows: list[Tensor], pieces: list[Stretch]) -> list[Tensor]:
+    """Pieces of one event become one row again, as long as their words have room."""
     joined: list[Tensor] = []
-    for row, stretch, before in zip(rows, stretches, [None, *stretches], strict=False):
-        said = row[4:24][row[4:24] >= 0]
-        if before is not None and before.end == stretch.start and before.said == stretch.said:
-            earlier = joined[-1][4:24][joined[-1][4:24] >= 0]
-            if len(earlier) + len(said) <= MOST_WORDS:
+    for row, piece, before in zip(rows, pieces, [None, *pieces], strict=False):
+        if before is not None and before.event == piece.event:
+            said = [t for r in (joined[-1], row) for t in r[4:24].tolist() if t != NOTHING]
+            if len(said) <= MOST_WORDS:
                 joined[-1][2] = row[2]
-                joined[-1][4 : 4 + len(earlier) + len(said)] = torch.cat([earlier, said])
+                joined[-1][4 : 4 + len(said)] = torch.tensor(said)
                 continue
         joined.append(row)
     return joined

@@ -12,7 +12,7 @@ from trenza.errors import DataError
 DEBIAN = (
     "tuxpaint-stamps-default", "openclipart-svg",
     "mate-backgrounds", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
-    "dataset-fashion-mnist", "fluid-soundfont-gm", "timgm6mb-soundfont",
+    "dataset-fashion-mnist", "fluid-soundfont-gm", "freepats", "timgm6mb-soundfont",
     "asterisk-core-sounds-en-wav", "pocketsphinx-testdata",
 )  # fmt: skip
 NPM = {

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Trains the detector of events in sound (src/trenza/default_events) from the sources; START is a listener to go on from.
+set -euo pipefail
+out=${1:?usage: recipes/events.sh OUT START}
+start=${2:?usage: recipes/events.sh OUT START}
+python -m trenza.align.utterances --out "$out/utterances-1" --count 6000 --seed 1
+python -m trenza.align.utterances --out "$out/utterances-2" --count 4000 --seed 2
+python -m trenza.align.speech --utterances "$out/utterances-1" "$out/utterances-2" --out "$out/listener" --start "$start" \
+  --steps 500 --seed 0
+python -m trenza.align.events --out "$out/events" --listener "$out/listener/listener.safetensors" --tracks 2000 --seed 0
