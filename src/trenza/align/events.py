@@ -35,7 +35,7 @@ JUDGE_STEPS, NAMER_STEPS = 2500, 900
 
 def judged_tracks(said: list[Clip], sounds: list[Clip], count: int, rng: np.random.Generator) -> list[Track]:
     """Tracks of one window each; some are the middle of a longer one, where an event has begun before."""
-    made = []
+    made: list[Track] = []
     while len(made) < count:
         if rng.random() < 0.75:
             made.append(track(said, sounds, float(rng.choice([3.0, 4.0])), rng))
@@ -103,7 +103,7 @@ def train_judge(judge: FrameJudge, heard: Tensor, wanted: Tensor, steps: int, se
 def rough_sounds(notes: list[Clip], stock: Stock, rng: np.random.Generator) -> list[Clip]:
     """Sounds for the namer: each note once, each effect in many cuts, as another microphone hears them."""
     cuts = [Clip(c.samples, False, c.name) for c in effects(stock) for _ in range(EFFECTS_EACH)]
-    made = []
+    made: list[Clip] = []
     for clip in [*notes, *cuts]:
         samples = clip.samples
         if clip.name and len(samples) > RATE and rng.random() < 0.5:

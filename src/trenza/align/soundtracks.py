@@ -104,11 +104,11 @@ def track(said: Sequence[Clip], sounds: Sequence[Clip], seconds: float, rng: np.
     tight, cut = rng.random() < 0.5, (0.6 if rng.random() < 0.3 else 1.0 if rng.random() < 0.7 else 4.0)
     speaking = rng.choice([0.0, 0.5, 1.0], p=[0.25, 0.35, 0.4])
     few = [(said if rng.random() < speaking else sounds) for _ in range(2)]
-    repeated = [pool[rng.integers(len(pool))] for pool in few] if rng.random() < 0.3 else None
+    repeated = [pool[int(rng.integers(len(pool)))] for pool in few] if rng.random() < 0.3 else None
     now = rng.uniform(0.0, 0.5) + (rng.uniform(0, seconds) if rng.random() < 0.15 else 0)
     while True:
         pool = said if rng.random() < speaking else sounds
-        clip = repeated[rng.integers(2)] if repeated else pool[rng.integers(len(pool))]
+        clip = repeated[int(rng.integers(2))] if repeated else pool[int(rng.integers(len(pool)))]
         heard = prepared(clip.samples, cut) if len(clip.samples) > cut * RATE else clip.samples
         begin = round(now * RATE)
         if begin + len(heard) > length:
