@@ -5,11 +5,13 @@ Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Netwo
 of swish, stem and head of fixed width.
 """
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -85,10 +87,10 @@ class SameConv(nn.Conv2d):
             max((math.ceil(size / stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:]
         )
         if vertical == horizontal and vertical % 2 == 0:
-            return F.conv2d(x, self.weight, None, stride, vertical // 2, groups=self.groups)
+            return F.conv2d(x, self.weight, self.bias, stride, vertical // 2, groups=self.groups)
         top, left = vertical // 2, horizontal // 2
         x = F.pad(x, (left, horizontal - left, top, vertical - top))
-        return F.conv2d(x, self.weight, None, stride, groups=self.groups)
+        return F.conv2d(x, self.weight, self.bias, stride, groups=self.groups)
 
 
 class ConvNorm(nn.Module):
@@ -168,6 +170,23 @@ class EfficientNet(nn.Module):
     def classify(self, features: Tensor) -> Tensor:
         """Feature map [B, 1280, h, w] to ImageNet-1k logits [B, 1000]."""
         return self.classifier(features.mean((2, 3)))
+
+
+def quick(tower: EfficientNet, dtype: torch.dtype = torch.bfloat16) -> EfficientNet:
+    """A copy for inference: batch norm folded into its convolution, channels last, in `dtype`.
+
+    In bfloat16 its features differ from the float32 ones by a few hundredths of their size.
+    """
+    fast = copy.deepcopy(tower).eval().requires_grad_(False)
+    for module in fast.modules():
+        if isinstance(module, ConvNorm):
+            norm = module.norm
+            assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
+            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            module.conv.weight.mul_(scale[:, None, None, None])
+            module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
+            module.norm = nn.Identity()
+    return fast.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def from_package(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
