@@ -79,7 +79,7 @@ def test_a_medium_without_a_tower_and_a_text_that_is_too_long_are_said():
     model = tiny(False, audio=False)
     with pytest.raises(UsageError, match="no tower for audio; it takes image, text"):
         model.embed("audio", things()["audio"])
-    with pytest.raises(UsageError, match="6 tokens is too long .* reads 5"):
+    with pytest.raises(UsageError, match=r"6 tokens is too long .* reads 5"):
         model.embed("text", torch.zeros(1, 6, dtype=torch.long))
 
 

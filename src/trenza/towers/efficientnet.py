@@ -185,7 +185,7 @@ def quick(tower: EfficientNet, dtype: torch.dtype = torch.bfloat16) -> Efficient
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             module.conv.weight.mul_(scale[:, None, None, None])
             module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
-            module.norm = nn.Identity()
+            module.norm = nn.Identity()  # type: ignore[assignment]
     return fast.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
