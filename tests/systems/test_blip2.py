@@ -10,7 +10,6 @@ from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.qformer import QFormerConfig
 from trenza.checkpoints.settings import parse
 from trenza.errors import UsageError
-from trenza.systems import decoding
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import CLS, DEC, Blip2Stage1, Stage1Config, contrastive
 from trenza.systems.examples import Example, Medium, Turn
@@ -69,7 +68,7 @@ def test_turns_of_one_example_do_not_see_each_other():
 def _sharp(model: Blip2, asked: Example) -> torch.Tensor:
     """-log p of the only turn's answer, token by token."""
     (turn,) = asked.turns
-    row = [*decoding.prompts(model, [asked])[0], [*turn.question, *turn.answer]]
+    row = [*model.prompts([asked])[0], [*turn.question, *turn.answer]]
     states = model.hidden([row])[0, -len(turn.answer) - 1 : -1]
     return torch.nn.functional.cross_entropy(model.language.logits(states), torch.tensor(turn.answer), reduction="sum")
 
@@ -81,7 +80,7 @@ def test_answers_with_the_cache_are_those_without():
     got = model.generate(asked, end=-1, most=5)
     expected: list[int] = []
     for _ in range(5):
-        row = [*decoding.prompts(model, [asked])[0], [5, 6, *expected]]
+        row = [*model.prompts([asked])[0], [5, 6, *expected]]
         expected.append(int(model.language.logits(model.hidden([row])[0, -1]).argmax()))
     assert got == expected
 

@@ -10,7 +10,6 @@ from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.resampler import Resampler, ResamplerConfig
 from trenza.checkpoints.settings import parse
 from trenza.errors import UsageError
-from trenza.systems import decoding
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
 
@@ -34,7 +33,7 @@ def picture(seed: int, kind: str = "image", frames: int = 1) -> Medium:
 
 def states(model: Flamingo, example: Example) -> torch.Tensor:
     """Hidden states of the prefix and the only turn's question, [T, D]."""
-    row = [*decoding.prompts(model, [example])[0], example.turns[0].question]
+    row = [*model.prompts([example])[0], example.turns[0].question]
     return model.hidden([row])[0]
 
 
@@ -56,7 +55,7 @@ def test_each_token_sees_only_the_last_medium_before_it():
 
     def seen_by(first: int, second: int) -> torch.Tensor:
         page = Example([3, 4], (picture(first),), (Turn([5, 6], []),))
-        row = decoding.prompts(model, [Example([2], (picture(second),), (), before=(page,))])[0]
+        row = model.prompts([Example([2], (picture(second),), (), before=(page,))])[0]
         media = [[piece for piece in row if not isinstance(piece, list)]]
         sees = torch.tensor([[0, 0, 1, 1, 1, 1, 2]])  # 3 4 <image> 5 6 2 <image>
         x = torch.ones(1, 7, learning.WIDTH)
@@ -93,13 +92,13 @@ def test_answers_with_the_cache_are_those_without():
     got = model.generate(example, end=-1, most=6)
     expected: list[int] = []
     for _ in range(6):
-        row = [*decoding.prompts(model, [example])[0], [5, 6, *expected]]
+        row = [*model.prompts([example])[0], [5, 6, *expected]]
         expected.append(int(model.language.logits(model.hidden([row])[0, -1]).argmax()))
     assert got == expected
     scores = model.score(example, [expected, [1]])
     log_p = 0.0
     for number, token in enumerate(expected):
-        row = [*decoding.prompts(model, [example])[0], [5, 6, *expected[:number]]]
+        row = [*model.prompts([example])[0], [5, 6, *expected[:number]]]
         log_p += float(model.language.logits(model.hidden([row])[0, -1]).log_softmax(-1)[token])
     assert float(scores[0]) == pytest.approx(log_p, abs=1e-4)
 

@@ -7,19 +7,15 @@ own, is `blip2_stage1.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from trenza.bridges.qformer import QFormer, QFormerConfig
-from trenza.layers.cache import KVCache
-from trenza.systems import decoding
-from trenza.systems.decoding import Row, around, check_kinds, greedy
-from trenza.systems.examples import Example, Medium
-from trenza.systems.splice import splice
+from trenza.systems.decoding import DecoderSystem, around, check_kinds
+from trenza.systems.examples import Medium
 from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.vit import ViT, ViTConfig
 
@@ -37,7 +33,7 @@ class Blip2Config:
     image_token: int | None = None
 
 
-class Blip2(nn.Module):
+class Blip2(DecoderSystem):
     """Trains the Q-Former and the projection; the language model stays as it is."""
 
     def __init__(self, config: Blip2Config, language: LanguageModel | None = None):
@@ -47,12 +43,6 @@ class Blip2(nn.Module):
         self.vision = ViT(config.vision) if config.vision else None
         self.qformer = QFormer(config.qformer)
         self.project = nn.Linear(config.qformer.width, self.language.config.block.width)
-
-    def trained(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-    def pieces(self, example: Example) -> list[list[int] | Medium]:
-        return example.prefix
 
     def see(self, pixels: Tensor) -> Tensor:
         """Normalised pixels [N, 3, H, W] through the model's own tower, to features [N, T, W]."""
@@ -70,30 +60,3 @@ class Blip2(nn.Module):
             features = torch.stack([media[n].features for n in numbers]).to(self.project.weight.dtype)  # [B, N, T, W]
             made |= zip(numbers, self.project(self.qformer(self.qformer.inputs(features, kind))), strict=True)
         return [made[number] for number in range(len(media))]
-
-    def hidden(
-        self, rows: Sequence[Row], cache: KVCache | None = None, mask: Tensor | None = None,
-        positions: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
-        """See `decoding.Decoder`."""
-        x = pad_sequence([splice(self.language.embed, row) for row in rows], batch_first=True)
-        return self.language(x, cache, mask, positions)
-
-    def length(self, row: Row) -> int:
-        return sum(len(piece) for piece in row)
-
-    def carried(self, row: Row) -> Row:
-        """Nothing: media stand in the sequence."""
-        return []
-
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
-        return decoding.loss(self, examples)
-
-    def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        return decoding.score(self, example, candidates)
-
-    def stream(self, example: Example, end: int, most: int, choose: Callable[[Tensor], int] = greedy) -> Iterator[int]:
-        return decoding.stream(self, example, end, most, choose)
-
-    def generate(self, example: Example, end: int, most: int) -> list[int]:
-        return list(self.stream(example, end, most))

@@ -8,7 +8,7 @@ what earlier media said reaches it through the language model's own attention (s
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,8 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from trenza.bridges.gated import GatedCrossAttention
 from trenza.bridges.resampler import Resampler, ResamplerConfig
 from trenza.layers.cache import KVCache
-from trenza.systems import decoding
-from trenza.systems.decoding import Row, around, check_kinds, greedy
+from trenza.systems.decoding import DecoderSystem, Row, around, check_kinds
 from trenza.systems.examples import Example, Medium
 from trenza.towers.language import LanguageConfig, LanguageModel
 from trenza.towers.vit import ViT, ViTConfig
@@ -45,7 +44,7 @@ class FlamingoConfig:
     vision: ViTConfig | None = None
 
 
-class Flamingo(nn.Module):
+class Flamingo(DecoderSystem):
     """Trains the resampler and the gated blocks; the language model stays as it is."""
 
     def __init__(self, config: FlamingoConfig, language: LanguageModel | None = None):
@@ -60,9 +59,6 @@ class Flamingo(nn.Module):
         self.gated = nn.ModuleList(
             GatedCrossAttention(block, config.resampler.width, config.gate) for _ in range(count)
         )  # fmt: skip
-
-    def trained(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def latents(self, media: Sequence[Medium]) -> list[Tensor]:
         """Latents [L, C] of each medium. Raises UsageError on a kind that it can't take."""
@@ -104,7 +100,7 @@ class Flamingo(nn.Module):
         self, rows: Sequence[Row], cache: KVCache | None = None, mask: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        """See `decoding.Decoder`."""
+        """See `DecoderSystem`."""
         words, last, media = [], [], []
         for row in rows:
             tokens: list[int] = []
@@ -151,15 +147,3 @@ class Flamingo(nn.Module):
     def carried(self, row: Row) -> Row:
         """The last medium: it is what an answer sees."""
         return [piece for piece in row if not isinstance(piece, list)][-1:]
-
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
-        return decoding.loss(self, examples)
-
-    def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        return decoding.score(self, example, candidates)
-
-    def stream(self, example: Example, end: int, most: int, choose: Callable[[Tensor], int] = greedy) -> Iterator[int]:
-        return decoding.stream(self, example, end, most, choose)
-
-    def generate(self, example: Example, end: int, most: int) -> list[int]:
-        return list(self.stream(example, end, most))

@@ -6,7 +6,6 @@ import transformers
 
 from trenza.checkpoints import public
 from trenza.errors import WeightsError
-from trenza.systems import decoding
 from trenza.systems.examples import Example, Medium, Turn
 
 IMAGE, QUERIES = 59, 5
@@ -63,7 +62,7 @@ def test_both_ways_with_equal_logits(make, tmp_path):
     tokens = torch.tensor([[*[IMAGE] * QUERIES, 2, 7, 8, 9]])
     example = Example([], (Medium("image", ours.see(pixels)),), (Turn([2, 7, 8, 9], []),))
     with torch.no_grad():
-        row = [*decoding.prompts(ours, [example])[0], [2, 7, 8, 9]]
+        row = [*ours.prompts([example])[0], [2, 7, 8, 9]]
         logits = ours.language.logits(ours.hidden([row]))
         expected = reference(input_ids=tokens, pixel_values=pixels).logits
         returned = back.eval()(input_ids=tokens, pixel_values=pixels).logits

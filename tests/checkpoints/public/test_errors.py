@@ -117,10 +117,10 @@ def index_without_its_shard(folder):
 
 
 CASES = {
-    other_class: ("config.json", "BertModel", "covered: CLIPModel, "), no_class: ("config.json", "CLIPModel"),
-    missing_tensor: ("model.safetensors", TENSOR, "missing", "covered: CLIPModel, "),
-    extra_tensor: ("model.safetensors", "text_model.adapter.weight", "covered: CLIPModel, "),
-    extra_layer: ("model.safetensors", "layers.7.mlp.fc1.weight", "covered: CLIPModel, "),
+    other_class: ("config.json", "BertModel", ", CLIPModel, "), no_class: ("config.json", "CLIPModel"),
+    missing_tensor: ("model.safetensors", TENSOR, "missing", ", CLIPModel, "),
+    extra_tensor: ("model.safetensors", "text_model.adapter.weight", ", CLIPModel, "),
+    extra_layer: ("model.safetensors", "layers.7.mlp.fc1.weight", ", CLIPModel, "),
     wrong_shape: ("model.safetensors", TENSOR, "[24, 17]", "[24, 16]"),
     only_a_pickle: ("pytorch_model.bin", "pickle", "save_pretrained"),
     disguised_pickle: ("model.safetensors", "pickle"), cut_short: ("model.safetensors", "damaged"),

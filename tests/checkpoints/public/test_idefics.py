@@ -11,7 +11,6 @@ from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints import public
 from trenza.checkpoints.folder import save_folder
 from trenza.errors import WeightsError
-from trenza.systems import decoding
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.flamingo import FlamingoConfig
 
@@ -62,7 +61,7 @@ def test_both_ways_with_equal_logits(changes, tmp_path):
     batch = {"input_ids": tokens, "pixel_values": pixels[None], "image_attention_mask": sees}
     first, second = (Medium("image", features[None]) for features in ours.see(pixels))
     page = Example([5, 6], (first,), (Turn([7, 8], []),))
-    row = decoding.prompts(ours, [Example([], (second,), (), before=(page,))])[0]
+    row = ours.prompts([Example([], (second,), (), before=(page,))])[0]
     with torch.no_grad():
         expected = reference(**batch).logits
         returned = back.eval()(**batch).logits
