@@ -6,7 +6,8 @@ import torch
 from trenza.errors import UsageError
 from trenza.layers.block import BlockConfig
 from trenza.systems.examples import Example, Medium, Turn
-from trenza.systems.pali import Pali
+from trenza.systems.llava import BridgeConfig
+from trenza.systems.pali import Pali, PaliConfig
 from trenza.towers.language import LanguageConfig, LanguageModel
 
 END = 1
@@ -15,8 +16,14 @@ BLOCK = BlockConfig(32, 4, 48, kv_heads=2, head_width=8, bias="", norm="rms", ac
 
 @pytest.fixture
 def pali() -> Pali:
+    return make(torch.float32)
+
+
+def make(dtype: torch.dtype, rank: int = 0) -> Pali:
     torch.manual_seed(0)
-    return Pali(LanguageModel(LanguageConfig(40, 2, BLOCK, 10_000.0, tied=True)), {"image": 8}).eval()
+    language = LanguageModel(LanguageConfig(40, 2, BLOCK, 10_000.0, tied=True)).to(dtype)
+    language.rope = language.config.make_rope()
+    return Pali(PaliConfig({"image": BridgeConfig("linear", 8, 4)}, rank), language)
 
 
 def picture(kind: int, seed: int = 0) -> Medium:
@@ -48,7 +55,7 @@ def test_score_and_generation_agree_with_the_loss(pali):
     assert abs(scores[0] + loss) < 1e-4
     said = pali.generate(asked, -1, 3)
     assert len(said) == 3
-    assert pali.score(asked, [[token] for token in range(40)]).argmax() == said[0]
+    assert pali.score(asked, [[token] for token in range(pali.places.base + 1)]).argmax() == said[0]
     assert pali.generate(asked, said[0], 3) == []
 
 
@@ -59,10 +66,15 @@ def test_earlier_shots_are_read_before(pali):
     assert pali.loss([asked])[0] != pali.loss([Example([5], (picture(0),), (TURNS[0],))])[0]
 
 
-def test_it_learns_what_can_only_be_seen(pali):
-    optimizer = torch.optim.AdamW(pali.parameters(), 3e-3)
-    data = [[example(k, Turn([10, 2], [20 + k, END]), seed=s) for k in range(4)] for s in range(20)]
-    for batch in data * 3:
+@pytest.mark.parametrize(("dtype", "rank"), [(torch.float32, 0), (torch.bfloat16, 4)])
+def test_it_learns_what_can_only_be_seen(dtype, rank):
+    pali = make(dtype, rank)
+    trained = pali.trained()
+    assert {p.dtype for p in trained.values()} == {torch.float32}
+    assert any("cross.q" in name for name in trained) and any("language.blocks" in n for n in trained) == bool(rank)
+    optimizer = torch.optim.AdamW(trained.values(), 5e-3)
+    data = [[example(k, Turn([10, 2], [20 + k, END]), seed=s) for k in range(4)] for s in range(40)]
+    for batch in data * 2:
         loss, count = pali.loss(batch)
         optimizer.zero_grad()
         (loss / count).backward()
@@ -73,5 +85,5 @@ def test_it_learns_what_can_only_be_seen(pali):
 
 def test_a_medium_it_was_not_made_for_is_refused(pali):
     sound = Example([5], (Medium("audio", torch.zeros(1, 3, 8)),), (TURNS[0],))
-    with pytest.raises(UsageError, match="takes image; it can't take audio"):
+    with pytest.raises(UsageError, match="can't take audio; it takes image"):
         pali.loss([sound])

@@ -58,3 +58,11 @@ class Packed:
         return torch.cat([
             F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None) for q, k, v, mask in parts
         ], 2)  # fmt: skip
+
+
+def prefix(lengths: Tensor, size: int) -> Tensor:
+    """The first `lengths` [B] tokens of a row see each other both ways, those behind them are causal: [B, 1, T, T].
+
+    The prefix-LM of T5 (Raffel et al. 2020, section 3.2.1).
+    """
+    return causal(size) | padded(lengths, size)

@@ -5,25 +5,46 @@
     task, language, question ----+
 
 The language model is adapted: encoder and decoder start as the same decoder-only weights, cross-attention as
-self-attention (towers/encoder_decoder.py; Whisper transcribes on the same path). Several turns share the encoding of
-their media: media don't see the questions, so that a picture is encoded once for all that is asked about it; in the
-paper every question has a sequence of its own.
+self-attention (towers/encoder_decoder.py; Whisper transcribes on the same path). Trained are bridges, cross-attention
+and low-rank updates of both halves. Several turns share the encoding of their media: media don't see the questions,
+so that a picture is encoded once for all that is asked about it; in the paper every question has a row of its own.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trenza.bridges.projector import Projector, ProjectorConfig
-from trenza.errors import UsageError
+from trenza.layers.crossentropy import chunked
+from trenza.layers.lowrank import adapt
+from trenza.systems import places
+from trenza.systems.decoding import check_kinds
 from trenza.systems.examples import Example, Medium
+from trenza.systems.llava import BridgeConfig, make_bridge
+from trenza.systems.places import Places
 from trenza.systems.splice import Piece, splice
-from trenza.towers.encoder_decoder import TextDecoder, greedy, log_probabilities, remember
+from trenza.towers.encoder_decoder import TextDecoder, likeliest, predictions, stream
 from trenza.towers.language import LanguageModel
 
 MEDIA, PADDING = 0, -1  # groups of encoder tokens; the turns of an example are groups 1, 2, ...
+
+
+@dataclass(frozen=True)
+class PaliConfig:
+    """bridges: by kind of medium, "linear" in the paper. rank: of the low-rank updates of encoder and decoder."""
+
+    bridges: dict[str, BridgeConfig] = field(default_factory=dict)
+    rank: int = 0
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> "PaliConfig":
+        return cls({kind: BridgeConfig(**b) for kind, b in config["bridges"].items()}, config["rank"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"system": "pali", **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -40,22 +61,30 @@ class Asked:
 
 
 class Pali(nn.Module):
-    """`features`: width of the tower's features by kind of medium ("image", "audio", "video")."""
+    """A `System`. The language model's own weights stay as they are; `trained()` is all that learns."""
 
-    def __init__(self, language: LanguageModel, features: Mapping[str, int]):
+    def __init__(self, config: PaliConfig, language: LanguageModel, seed: int = 0):
         super().__init__()
-        self.encoder = language
+        torch.manual_seed(seed)
+        self.config, self.language = config, language.requires_grad_(False)
+        language.extend(places.COUNT)
+        self.places = Places(language.config.vocabulary)
         self.decoder = TextDecoder(language)
-        self.projectors = nn.ModuleDict({
-            kind: Projector(ProjectorConfig("linear", width, language.config.block.width))
-            for kind, width in features.items()
-        })  # fmt: skip
+        if config.rank:
+            adapt(language.blocks, config.rank, seed)
+            for number, block in enumerate(self.decoder.blocks):
+                for part in (block.attention, block.mlp):  # the cross-attention learns whole
+                    adapt(part, config.rank, seed + number)  # type: ignore[arg-type]
+        width = language.config.block.width
+        self.bridges = nn.ModuleDict({kind: make_bridge(b, width) for kind, b in config.bridges.items()})
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def visual_tokens(self, medium: Medium) -> Tensor:
-        """A medium's features [N, T, W] to encoder tokens [N * T, D]. Raises UsageError for a kind not trained."""
-        if medium.kind not in self.projectors:
-            raise UsageError(f"this PaLI model takes {', '.join(self.projectors)}; it can't take {medium.kind}")
-        return self.projectors[medium.kind](medium.features).flatten(0, 1)
+        """A medium's features [N, T, W] to encoder tokens [N * T, D]. Raises UsageError for a kind it can't take."""
+        check_kinds([medium], list(self.bridges), "PaLI")
+        return self.bridges[medium.kind](medium.features)
 
     def encode(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         """Examples to encoder states [B, S, D] and the group of each token [B, S]."""
@@ -63,7 +92,7 @@ class Pali(nn.Module):
         for example in examples:
             prefix: list[Piece] = [p if isinstance(p, list) else self.visual_tokens(p) for p in example.prefix]
             questions: list[Piece] = [turn.question for turn in example.turns]
-            rows.append(splice(self.encoder.embed, [*prefix, *questions]))
+            rows.append(splice(self.language.embed, [*prefix, *questions]))
             before = sum(len(piece) for piece in prefix)
             lengths = [before, *(len(q) for q in questions)]
             groups.append(torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths)))
@@ -74,34 +103,45 @@ class Pali(nn.Module):
         key, query = group[:, None, None, :], group[:, None, :, None]
         mask = (key == MEDIA) | (key == query)  # [B, 1, S, S]
         x = pad(rows, batch_first=True)
-        return self.encoder(x, mask=mask, positions=pad(positions, batch_first=True)), group
+        return self.language(x, mask=mask, positions=pad(positions, batch_first=True)), group
 
-    def _log_probabilities(self, examples: Sequence[Example], asked: Sequence[Asked]) -> Tensor:
+    def _predictions(self, examples: Sequence[Example], asked: Sequence[Asked]) -> tuple[Tensor, Tensor]:
+        """States [n, D] that foretell the answers, and their tokens [n]."""
         states, group = self.encode(examples)
         row = torch.tensor([a.row for a in asked])
         seen = (group[row] == MEDIA) | (group[row] == torch.tensor([[a.group] for a in asked]))
-        context = [(keys[row], values[row]) for keys, values in remember(self.decoder, states)]
+        context = [(keys[row], values[row]) for keys, values in self.decoder.remember(states)]
         starts, answers = [a.start for a in asked], [a.answer for a in asked]
-        return log_probabilities(self.decoder, context, starts, answers, seen[:, None, None])
+        return predictions(self.decoder, context, starts, answers, seen[:, None, None])
 
     def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
-        """Sum of -log p over the answers' tokens, and their number."""
+        """See `System`."""
         asked = [
             Asked(row, group, turn.question[-1], turn.answer)
             for row, example in enumerate(examples)
             for group, turn in enumerate(example.turns, MEDIA + 1)
         ]
-        return -self._log_probabilities(examples, asked).sum(), sum(len(a.answer) for a in asked)
+        states, targets = self._predictions(examples, asked)
+        return chunked(self.language.logits, states, *self.places.smoothed(targets)), len(targets)
 
     @torch.no_grad()
     def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        """log p of each candidate as the answer to the example's only turn."""
+        """See `System`. The media and the question are encoded once for all candidates."""
         (turn,) = example.turns
-        return self._log_probabilities([example], [Asked(0, MEDIA + 1, turn.question[-1], c) for c in candidates])
+        asked = [Asked(0, MEDIA + 1, turn.question[-1], candidate) for candidate in candidates]
+        states, targets = self._predictions([example], asked)
+        surprise = F.cross_entropy(self.language.logits(states).float(), targets, reduction="none")
+        return -torch.stack([part.sum() for part in surprise.split([len(c) for c in candidates])])
 
-    @torch.no_grad()
-    def generate(self, example: Example, end: int, most: int) -> list[int]:
-        """The greedy answer to the example's only turn."""
+    def stream(
+        self, example: Example, end: int, most: int, choose: Callable[[Tensor], int] = likeliest
+    ) -> Iterator[int]:
+        """The answer to the example's only turn, token by token, without `end`; `choose` picks from logits [V]."""
         (turn,) = example.turns
-        states, _ = self.encode([example])
-        return list(greedy(self.decoder, remember(self.decoder, states), turn.question[-1:], end, most))
+        with torch.no_grad():
+            context = self.decoder.remember(self.encode([example])[0])
+        return stream(self.decoder, context, turn.question[-1:], end, most, choose=choose)
+
+    def generate(self, example: Example, end: int, most: int) -> list[int]:
+        """See `System`."""
+        return list(self.stream(example, end, most))

@@ -5,8 +5,7 @@ section 3): encoder and decoder both start as the same weights, and each cross-a
 its own block.
 """
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from trenza.layers import masks
-from trenza.layers.block import Block
+from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import KVCache
 from trenza.towers.language import LanguageModel
 
@@ -38,7 +37,8 @@ class Decoder(Protocol):
 class TextDecoder(nn.Module):
     """The blocks of a decoder-only language model, each with a cross-attention.
 
-    Words and head are the language model's own, not copies: `embed` and `logits` are its methods.
+    Words and head are the language model's own: `embed` and `logits` are its methods. The blocks' own weights are the
+    model's as well, frozen and shared; the cross-attentions are copies in float32, to be trained.
     """
 
     def __init__(self, language: LanguageModel):
@@ -47,12 +47,21 @@ class TextDecoder(nn.Module):
         self.embed, self.logits = language.embed, language.logits
         self.dtype = language.embedding.weight.dtype
         self.rope = language.rope
-        self.norm = copy.deepcopy(language.norm)
+        self.norm = language.norm
         self.blocks = nn.ModuleList(_with_cross(block, self.config.block) for block in language.blocks)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
         return KVCache(self.config.layers, batch, block.kv_heads or block.heads, length, block.head_size, self.dtype)
+
+    def _arithmetic(self) -> torch.autocast:
+        """What learns is kept in float32 and multiplied in the language model's type."""
+        return torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32)
+
+    def remember(self, features: Tensor) -> Context:
+        """See the function of this name."""
+        with self._arithmetic():
+            return remember(self, features)
 
     def states(
         self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
@@ -65,23 +74,28 @@ class TextDecoder(nn.Module):
         x = self.embed(tokens)
         mask = masks.causal(count, past) if count > 1 else None
         angles = self.rope(torch.arange(past, past + count)[None])
-        for layer, block in enumerate(self.blocks):
-            context = features[layer] if isinstance(features, list) else features
-            x = block(x, mask, angles, cache, layer, context, seen)
+        with self._arithmetic():
+            for layer, block in enumerate(self.blocks):
+                context = features[layer] if isinstance(features, list) else features
+                x = block(x, mask, angles, cache, layer, context, seen)
         if cache is not None:
             cache.advance(count)
         return self.norm(x)
 
 
-def _with_cross(block: nn.Module, config) -> Block:
-    """The block's copy; its cross-attention starts as its self-attention, behind a copy of the same norm."""
-    made = Block(config)
-    weights = block.state_dict()
-    for name, tensor in block.state_dict().items():
-        if name.startswith("attention"):
-            weights[name.replace("attention", "cross", 1)] = tensor
-    made.load_state_dict(weights)
-    return made.to(next(block.parameters()).dtype)
+def _with_cross(block: nn.Module, config: BlockConfig) -> Block:
+    """The block with a cross-attention that starts as its self-attention, behind a copy of the same norm."""
+    with torch.device("meta"):
+        made = Block(config)
+    own = block.state_dict()
+    cross = {
+        name.replace("attention", "cross", 1): tensor.float().clone()
+        for name, tensor in own.items() if name.startswith("attention")
+    }  # fmt: skip
+    made.load_state_dict(own | cross, assign=True)
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_(name in cross)
+    return made
 
 
 def remember(decoder: Decoder, features: Tensor) -> Context:
@@ -89,40 +103,44 @@ def remember(decoder: Decoder, features: Tensor) -> Context:
     return [block.cross.keys_values(features) for block in decoder.blocks]  # type: ignore[union-attr, operator]
 
 
-@torch.no_grad()
-def greedy(
-    decoder: Decoder, context: Context, prompt: list[int], end: int, length: int,
-    seen: Tensor | None = None, never: Sequence[int] = (), never_first: Sequence[int] = (),
-) -> Iterator[int]:  # fmt: skip
-    """The likeliest tokens behind `prompt` for one row of context, until `end` or until `length` tokens stand there.
+def likeliest(logits: Tensor) -> int:
+    """Of logits [V]."""
+    return int(logits.argmax())
 
-    `never` are tokens that must not come at all, `never_first` those that must not come first.
+
+@torch.no_grad()
+def stream(
+    decoder: Decoder, context: Context, prompt: list[int], end: int, length: int, seen: Tensor | None = None,
+    never: Sequence[int] = (), never_first: Sequence[int] = (), choose: Callable[[Tensor], int] = likeliest,
+) -> Iterator[int]:  # fmt: skip
+    """The tokens behind `prompt` for one row of context, until `end` or until `length` tokens stand there.
+
+    `never` are tokens that must not come at all, `never_first` those that must not come first; `choose` picks one.
     """
     cache = decoder.new_cache(1, length)
     tokens, banned = prompt, [*never, *never_first]
     while cache.used + len(tokens) <= length:
         logits = decoder.logits(decoder.states(torch.tensor([tokens]), context, cache, seen)[:, -1])[0]
         logits[banned] = -torch.inf
-        token = int(logits.argmax())
+        token = choose(logits)
         if token == end:
             return
         yield token
         tokens, banned = [token], list(never)
 
 
-def log_probabilities(
+def predictions(
     decoder: Decoder, context: Context, starts: Sequence[int], answers: Sequence[Sequence[int]],
     seen: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """log p of each row's answer behind its start token, [B], in nats and float32; rows may differ in length."""
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """States [n, D] that foretell the tokens of each row's answer behind its start token, and these tokens [n].
+
+    Rows may differ in length; their tokens stand one row behind another.
+    """
     longest = max(len(answer) for answer in answers)
     given = torch.zeros(len(answers), longest, dtype=torch.long)
-    wanted = torch.full((len(answers), longest), -1)
     for row, (start, answer) in enumerate(zip(starts, answers, strict=True)):
         given[row, : len(answer)] = torch.tensor([start, *answer[:-1]])
-        wanted[row, : len(answer)] = torch.tensor(answer)
-    told = wanted >= 0  # only these positions reach the head: its matrix is the largest of all
-    states = decoder.states(given, context, seen=seen)[told]
-    chosen = decoder.logits(states).float().log_softmax(-1).gather(-1, wanted[told][:, None])[:, 0]
-    rows = torch.arange(len(answers))[:, None].expand_as(told)[told]
-    return chosen.new_zeros(len(answers)).index_add(0, rows, chosen)
+    told = torch.arange(longest) < torch.tensor([[len(answer)] for answer in answers])
+    targets = torch.tensor([token for answer in answers for token in answer])
+    return decoder.states(given, context, seen=seen)[told], targets

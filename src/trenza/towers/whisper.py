@@ -13,7 +13,7 @@ from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import KVCache
-from trenza.towers.encoder_decoder import Context, greedy, remember
+from trenza.towers.encoder_decoder import Context, remember, stream
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP = 400, 160  # 25 ms windows, 10 ms apart; the encoder halves that to 20 ms a token
@@ -163,7 +163,7 @@ class Whisper(nn.Module):
         """Greedy text tokens for features [1, S, width], until `end` or the decoder's length."""
         context = remember(self.decoder, features)
         length = self.config.text_tokens
-        return greedy(self.decoder, context, prompt, end, length, never=never, never_first=never_first)
+        return stream(self.decoder, context, prompt, end, length, never=never, never_first=never_first)
 
 
 BLOCK_NAMES = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trenza.checkpoints.folder import fill, load_folder, save_folder
-from trenza.checkpoints.public import blip2, clip, idefics, llava, siglip, whisper
+from trenza.checkpoints.public import blip2, clip, idefics, llava, paligemma, siglip, whisper
 from trenza.checkpoints.public.files import Shards, check_tokenizer, companions, new_folder, read_config
 from trenza.errors import WeightsError
 
@@ -42,6 +42,7 @@ CLASSES: dict[str, Format] = {
     "CLIPModel": clip,
     "IdeficsForVisionText2Text": idefics,
     "LlavaForConditionalGeneration": llava,
+    "PaliGemmaForConditionalGeneration": paligemma,
     "SiglipModel": siglip,
     "WhisperForConditionalGeneration": whisper,
 }
