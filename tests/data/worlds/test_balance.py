@@ -64,6 +64,7 @@ def test_items_without_choices_have_no_chance_level(stock):
 def test_crossing_needs_both_media(stock, family, part):
     made = [i for n in range(40) for i in build.world_items(n, 4, stock=stock, family=family)]
     assert all(i.capability == "cross" and len(i.media) == 2 for i in made)
+    assert {len(i.choices) for i in made} == {2}  # so that the bound is the chance level
     assert one_medium_ceiling(made, part) <= 0.5
 
 

@@ -48,6 +48,38 @@ def test_a_box_holds_all_pixels_of_its_thing_and_no_more(stock):
             assert np.abs(got - want).max() <= 2  # the soft edge of a cut-out is not counted as the thing
 
 
+def run_lengths_decoded(mask: dict) -> np.ndarray:
+    """COCO's compressed run lengths (cocoapi, maskApi.c) to bool [H, W]."""
+    runs, letters = [], iter(mask["counts"])
+    for letter in letters:
+        value, shift, code = 0, 0, ord(letter) - 48
+        while True:
+            value |= (code & 31) << shift
+            shift += 5
+            if not code & 32:
+                break
+            code = ord(next(letters)) - 48
+        if code & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(mask["size"][::-1]).T
+
+
+def test_masks_are_the_visible_pixels(stock):
+    rng = np.random.default_rng(4)
+    scene = [Placed(t, s) for t, s in zip(stock.things, slots([90.0, 80.0, 100.0], rng), strict=False)]
+    white = np.full((SIZE, SIZE, 3), 255, np.uint8)
+    shot = shoot(scene, white)
+    masks = [run_lengths_decoded(thing["mask"]) for thing in shot.truth("en")["objects"]]
+    assert sum(mask.astype(int) for mask in masks).max() == 1
+    assert [int(mask.sum()) for mask in masks] == list(shot.areas)
+    for mask, placed in zip(masks, scene, strict=True):
+        alone = shoot([placed], white).pixels
+        assert (shot.pixels[mask] == alone[mask]).mean() > 0.97  # but for soft edges over another thing
+    empty = run_lengths_decoded({"size": [SIZE, SIZE], "counts": drawing.run_lengths(np.zeros((SIZE, SIZE), bool))})
+    assert not empty.any()
+
+
 def test_what_stands_in_front_hides_what_is_behind(stock):
     behind = Placed(stock.things[1], Slot(100, 100, 60))
     front = Placed(stock.things[0], Slot(130, 100, 60))

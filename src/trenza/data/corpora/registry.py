@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from trenza.data.corpora import drawn, instruments, spoken, tables
+from trenza.data.corpora import drawn, freepats, instruments, spoken, tables
 from trenza.data.corpora.entries import Corpus
 from trenza.errors import UsageError
 
@@ -20,6 +20,7 @@ CORPORA = {
         Corpus("fashion-mnist", "MIT", tables.fashion),
         Corpus("photographs", "CC BY(-SA), GPL-2", drawn.photograph_pictures),
         Corpus("fluid-soundfont-gm", "MIT", partial(instruments.instruments, "fluid-soundfont-gm")),
+        Corpus(freepats.SOURCE, freepats.LICENCE, freepats.notes_and_drums),
         # never trained on
         Corpus("openmoji", drawn.LICENCES["openmoji"], partial(drawn.emoji_pictures, "openmoji"), starter=False),
         Corpus("timgm6mb-soundfont", "GPL-2", partial(instruments.instruments, "timgm6mb-soundfont"), starter=False),

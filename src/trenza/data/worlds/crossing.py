@@ -90,14 +90,15 @@ def asked_aloud(world: World) -> None:
     ground = contrasting_ground(world.stock, before, world.rng)
     first, other, moved = (world.shoot(scene, ground) for scene in (before, recoloured, exchanged))
     voice = int(world.rng.integers(1000))
-    everything = [world.phrases.colour(c) for c in COLOURS]
+    # Two choices: of more, the picture alone would rule out those that it doesn't show.
+    choices = [world.phrases.colour(c) for c in hues[:2]]
     spoken = {t.key: _spoken(world, "aloud_colour", t, voice) for t in (x, y)}
     for shot in (first, other):
         sides = []
         for t in (x, y):
             colour = next(p.colour for p in shot.placed if p.thing is t)
             sides.append(_side(world, shot, spoken[t.key], world.phrases.colour(colour), shot.all_boxes(t)))
-        world.twins("aloud", "cross", sides, everything)
+        world.twins("aloud", "cross", sides, choices)
     spoken = {t.key: _spoken(world, "aloud_where", t, voice) for t in (x, y)}
     for shot in (first, moved):
         points = [point_text(*shot.point(t)) for t in (x, y)]

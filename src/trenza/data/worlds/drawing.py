@@ -102,6 +102,26 @@ def mask_box(mask: np.ndarray) -> Box | None:
     )  # fmt: skip
 
 
+def run_lengths(mask: np.ndarray) -> str:
+    """bool [H, W] as COCO's compressed run lengths: down the columns, false first; five bits a letter from "0" on.
+
+    From the fourth on, a run is given by its difference to the run two before it.
+    """
+    flat = mask.ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat, prepend=False))
+    runs = np.diff(edges, prepend=0, append=flat.size)
+    runs[3:] -= runs[1:-2].copy()
+    letters = []
+    for value in runs.tolist():
+        more = True
+        while more:
+            five = value & 31
+            value >>= 5
+            more = value != (-1 if five & 16 else 0)
+            letters.append(chr(48 + five + 32 * more))
+    return "".join(letters)
+
+
 def write(canvas: np.ndarray, text: str, centre: tuple[float, float], size: int = 13) -> np.ndarray:
     """Black words on a white plate, drawn in place; returns the plate's mask, bool [SIZE, SIZE]."""
     face = font(size, bold=True)

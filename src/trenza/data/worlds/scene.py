@@ -46,6 +46,7 @@ class Shot:
     boxes: tuple[Box, ...]
     shares: tuple[float, ...]  # visible pixels of all its pixels
     areas: tuple[int, ...]  # visible pixels
+    masks: tuple[str, ...]  # visible pixels, as `drawing.run_lengths` codes them
     label_boxes: tuple[Box | None, ...]
     ground: np.ndarray  # uint8 [SIZE, SIZE, 3], before anything stood on it
 
@@ -70,14 +71,14 @@ class Shot:
         return slot.x / SIZE, slot.y / SIZE
 
     def truth(self, language: str) -> dict[str, Any]:
-        """The scene graph as JSON values; boxes x0, y0, x1, y1 in 0..1."""
+        """The scene graph as JSON values; boxes x0, y0, x1, y1 in 0..1, masks as pycocotools reads them."""
         objects = []
         for i, p in enumerate(self.placed):
             box, label = self.boxes[i], self.label_boxes[i]
             entry = {
                 "name": p.thing.names[language], "key": p.thing.key, "style": p.thing.style, "colour": p.colour,
                 "box": corners(box), "size": round(p.slot.side / SIZE, 3), "area": self.areas[i],
-                "visible": round(self.shares[i], 3),
+                "visible": round(self.shares[i], 3), "mask": {"size": [SIZE, SIZE], "counts": self.masks[i]},
             }  # fmt: skip
             if label is not None:
                 entry |= {"label": p.label, "label_box": corners(label)}
@@ -162,7 +163,10 @@ def shoot(placed: list[Placed], ground: np.ndarray) -> Shot:
         boxes.append(box)
     areas = tuple(int(mask.sum()) for mask in masks)
     shares = tuple(a / max(f, 1) for a, f in zip(areas, full, strict=True))
-    return Shot(tuple(placed), canvas, drawing.jpeg(canvas), tuple(boxes), shares, areas, tuple(plates), ground)
+    coded = tuple(drawing.run_lengths(mask) for mask in masks)
+    return Shot(
+        tuple(placed), canvas, drawing.jpeg(canvas), tuple(boxes), shares, areas, coded, tuple(plates), ground
+    )  # fmt: skip
 
 
 def contrasting_ground(stock: Stock, placed: list[Placed], rng: np.random.Generator) -> np.ndarray:
