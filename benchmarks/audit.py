@@ -30,7 +30,8 @@ from PIL import Image as Pillow
 from trenza.cli.data import judge
 from trenza.data.corpora.registry import corpus
 from trenza.data.formats import folder
-from trenza.data.quality.audit import Report, audit
+from trenza.data.quality.audit import audit
+from trenza.data.quality.report import Report
 from trenza.data.samples import Media, Pair
 from trenza.errors import DataError
 from trenza.evaluate.statistics import paired_auc_interval, wilson

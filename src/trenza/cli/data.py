@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -52,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mismatch", nargs="?", const="", metavar="MODEL",
         help="let a model judge whether media and texts fit (default: the embedded one); a tenth of a second a pair",
     )  # fmt: skip
+    audit.add_argument(
+        "--embed", nargs="?", const="", metavar="MODEL",
+        help="let a model's embedding find more near duplicates of pictures, as crops are (default: the embedded one)",
+    )  # fmt: skip
     audit.add_argument("--ocr", action="store_true", help="look for private data in pictures too; needs rapidocr")
     audit.add_argument(
         "--fail-if", nargs="+", default=[], metavar="NAME>LIMIT", help='such as "duplicates>0" "text>2%%"'
@@ -91,11 +96,12 @@ def _audit(options: argparse.Namespace) -> int:
 
     score = judge(options.mismatch) if options.mismatch is not None else None
     read_text = _reader() if options.ocr else None
+    embed = embedder(options.embed) if options.embed is not None else None
     bar = Progress(TextColumn("{task.completed:,} media looked at"), console=Console(stderr=True))
     with bar:
         task = bar.add_task("", total=None)
         report = audit.audit(
-            options.path, options.against, max(options.workers, 1), score, read_text,
+            options.path, options.against, max(options.workers, 1), score, read_text, embed,
             lambda done: bar.update(task, completed=done),
         )  # fmt: skip
     failed = page.exceeded(report, options.fail_if)
@@ -132,6 +138,26 @@ def judge(model: str) -> Callable[[Media, str], float]:
         return support.per_token
 
     return score
+
+
+def embedder(model: str) -> Callable[[Media], np.ndarray | None]:
+    """A picture as the mean of the features that a model's picture tower has of it, [1280]."""
+    import torch
+
+    from trenza.signals import Image, decode
+    from trenza.signals.normalise import square
+    from trenza.systems import load
+
+    braid = load.braid(load.whisper(), *[Path(model)] if model else [])
+
+    def embed(media: Media) -> np.ndarray | None:
+        if media.kind != "image":
+            return None
+        signal = decode(media.data, name="a sample", kind="image")
+        assert isinstance(signal, Image)
+        return braid.picture_features(torch.from_numpy(square(signal, 224))[None])[0, 0].numpy()
+
+    return embed
 
 
 def _reader() -> Callable[[Media], str]:

@@ -10,6 +10,7 @@ import pytest
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.formats import FORMATS, Broken, detect, folder, huggingface, llava, messages, read, webdataset
 from trenza.data.samples import Item, Media, Pair
+from trenza.data.shards import write_shard
 from trenza.errors import DataError
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -195,3 +196,21 @@ def test_a_damaged_manifest_and_a_dataset_that_is_there(tmp_path):
     pytest.importorskip("datasets")
     with pytest.raises(DataError, match="already"):
         huggingface.write(tmp_path, PAIRS)
+
+
+def test_a_caption_that_is_a_link_out_of_the_folder_is_not_read(tmp_path):
+    folder.write(tmp_path / "in", PAIRS[:1])
+    (text,) = (tmp_path / "in").rglob("*.txt")
+    (tmp_path / "secret.txt").write_text("mine")
+    text.unlink()
+    text.symlink_to(tmp_path / "secret.txt")
+    (found,) = read(tmp_path / "in")
+    assert isinstance(found, Broken) and "leads out" in found.reason
+
+
+def test_items_get_corpus_and_licence_from_the_manifest(tmp_path):
+    write_shard(tmp_path / "my-world-00003.tar", ITEMS)
+    assert webdataset.provenance(tmp_path) == {}
+    manifest = {"shards": [{"file": "my-world-00003.tar"}], "corpora": {"my-world": {"licence": "CC0"}}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert webdataset.provenance(tmp_path) == {str(tmp_path / "my-world-00003.tar"): ("my-world", "CC0")}

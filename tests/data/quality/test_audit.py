@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 from trenza.data.formats import FORMATS, read
 from trenza.data.formats.folder import write
 from trenza.data.quality import page
-from trenza.data.quality.audit import CATEGORIES, audit
+from trenza.data.quality.audit import audit
+from trenza.data.quality.report import CATEGORIES
 from trenza.data.quality.texts import private, problems
 from trenza.data.samples import Item, Media, Pair
 from trenza.errors import DataError
@@ -145,6 +146,24 @@ def test_models_are_functions_handed_in(tmp_path):
     )  # fmt: skip
     assert found(report, "mismatch") == {"clean007"} and len(found(report, "private")) == 12
     assert not report.skipped.keys() & {"mismatch", "text in pictures"}
+
+
+def test_an_embedding_finds_what_only_a_model_sees(tmp_path):
+    made = clean(12)
+    upside_down = coded(drawing(3)[::-1].copy())
+    pairs = [*made, replace(made[2], key="copy"), replace(made[3], key="flipped", media=upside_down)]
+    write(tmp_path / "in", [*pairs, pair("heard", tone(200), "a siren that rises")])
+    axes = {m.data: np.eye(12)[i] for i, m in enumerate(p.media for p in made)} | {upside_down.data: np.eye(12)[3]}
+    report = audit(tmp_path / "in", workers=2, embed=lambda media: axes.get(media.data))
+    assert found(report, "near_duplicates") == {"clean003", "flipped"}  # the copy is a duplicate, and no more
+    assert found(report, "duplicates") == {"clean002", "copy"}
+    assert "near duplicates by embedding" not in report.skipped
+
+
+def test_a_torn_medium_is_reported_with_its_shard_and_key(tmp_path):
+    FORMATS["webdataset"].write(tmp_path, [*clean(2), pair("torn", Media("image", "png", b"\x89PNG torn"), "torn")])
+    (finding,) = audit(tmp_path, workers=1).findings["broken"]
+    assert finding.files == ("torn",) and f"{tmp_path / '00000.tar'}: torn" in finding.reason
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

@@ -36,4 +36,14 @@ def read(path: Path) -> Iterator[Sample | Broken]:
 
     Raises DataError when the path as a whole can't be read.
     """
-    return FORMATS[detect(path)].read(path)
+    return (sample for _, sample in placed(path))
+
+
+def placed(path: Path) -> Iterator[tuple[str, Sample | Broken]]:
+    """As `read`, each sample with the shard it lies in; with nothing where its key is its file or line."""
+    name = detect(path)
+    if name == "webdataset":
+        for shard in webdataset.shards_of(path):
+            yield from ((str(shard), sample) for sample in webdataset.read(shard))
+    else:
+        yield from (("", sample) for sample in FORMATS[name].read(path))

@@ -21,7 +21,8 @@ def read(path: Path) -> Iterator[Pair | Broken]:
             text = file.with_suffix(".txt")
             if not text.is_file():
                 raise DataError(f"{text} is missing; write the caption there, an empty file for none")
-            yield Pair(key, media, read_caption(text), "", path.resolve().name, "", "")
+            said = read_caption(inside(path, text.relative_to(path).as_posix()))
+            yield Pair(key, media, said, "", path.resolve().name, "", "")
         except (DataError, OSError) as error:
             yield Broken(str(file), str(error))
 

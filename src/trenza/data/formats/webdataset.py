@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from trenza.data.files import Broken
 from trenza.data.shards import Sample, read_shard, write_shard
@@ -18,13 +19,35 @@ def shards_of(path: Path) -> list[Path]:
     """The shards a manifest lists, else all of the folder. Raises DataError for a manifest that can't be read."""
     if path.is_file():
         return [path]
-    manifest = path / "manifest.json"
-    if not manifest.is_file():
+    manifest = _manifest(path)
+    if not manifest:
         return sorted(path.glob("*.tar"))
     try:
-        return [path / entry["file"] for entry in json.loads(manifest.read_text())["shards"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{manifest} is damaged ({error!r}); run `trenza data build` on the folder again") from error
+        return [path / entry["file"] for entry in manifest["shards"]]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path / 'manifest.json'} is damaged ({error!r}); build the folder again") from error
+
+
+def provenance(path: Path) -> dict[str, tuple[str, str]]:
+    """Shard -> its corpus and its licence, where `trenza data build` wrote the folder."""
+    corpora = _manifest(path).get("corpora") or {}
+    found = {}
+    for shard in shards_of(path) if isinstance(corpora, dict) and corpora else ():
+        name = shard.stem.rpartition("-")[0]
+        if isinstance(made := corpora.get(name), dict):
+            found[str(shard)] = name, str(made.get("licence") or "")
+    return found
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    file = path / "manifest.json"
+    if not path.is_dir() or not file.is_file():
+        return {}
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{file} is damaged ({error}); run `trenza data build` on the folder again") from error
+    return document if isinstance(document, dict) and "shards" in document else {}
 
 
 def read(path: Path) -> Iterator[Sample | Broken]:

@@ -13,6 +13,7 @@ from trenza.data.quality.measure import THUMB, Measured
 
 ALIKE = 0.985  # correlation of two small pictures; of one picture, scaled and coded again, 99% have over 0.995
 LIKENESS = 5.0  # levels of 255 by which they may differ in the mean: correlation alone is blind to contrast
+CLOSE = 0.97  # cosine of two embeddings by the embedded picture tower
 _COARSE = 0.97  # correlation at a third of the size, which all pairs are tried at
 _NEAREST = 32  # neighbours of one medium that are looked at: enough to chain a group of any size
 _BLOCK = 1024
@@ -70,6 +71,17 @@ def near(first: Sequence[Measured], second: Sequence[Measured] | None = None) ->
                 difference = np.abs(np.subtract(first[i].thumb, others[j].thumb, dtype=np.int16)).mean()  # type: ignore[arg-type]
                 if difference <= LIKENESS:
                     yield i, j, float(min(like, 1.0))
+
+
+def embedded(vectors: np.ndarray, likeness: float = CLOSE) -> Iterator[tuple[int, int, float]]:
+    """Pairs (i, j, cosine) of rows [N, D] that point nearly the same way, i < j."""
+    rows = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    rows = rows.astype(np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        cosines = rows[start : start + _BLOCK] @ rows.T
+        for row, column in np.argwhere(cosines >= likeness):
+            if start + row < column:
+                yield int(start + row), int(column), float(min(cosines[row, column], 1.0))
 
 
 def _normal(thumbs: Sequence[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:

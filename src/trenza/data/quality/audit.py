@@ -1,99 +1,33 @@
 """The audit: every sample of a data set looked at once, in several processes, and what is wrong with it listed."""
 
-import multiprocessing
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from trenza.data.files import Broken
-from trenza.data.formats import detect, read
 from trenza.data.quality import alike, poison, texts
-from trenza.data.quality.measure import Measured, measure
-from trenza.data.samples import Item, Media, Pair
-from trenza.data.shards import Sample
+from trenza.data.quality.gather import Entry, gather, named_samples
+from trenza.data.quality.report import Report
+from trenza.data.samples import Media, Pair
 
-CATEGORIES = (
-    "duplicates", "near_duplicates", "broken", "blank", "text", "mismatch", "overlap", "private", "poison",
-)  # fmt: skip
 Score = Callable[[Media, str], float]  # how much the medium speaks for the text, in nats; below 0: against it
 ReadText = Callable[[Media], str]  # text found in a picture
-_CHUNK = 64  # media a task
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`files` are keys of samples; of a group of duplicates the first is the one to keep."""
-
-    files: tuple[str, ...]
-    score: float  # 0..1, 1 is certain
-    reason: str
-
-
-@dataclass
-class Entry:
-    """One medium of one sample."""
-
-    key: str
-    text: str
-    language: str
-    source: str
-    licence: str
-    question: str  # of an item: the same picture may be asked two things
-    measured: Measured
-
-
-@dataclass
-class Report:
-    path: str
-    samples: int
-    findings: dict[str, list[Finding]] = field(default_factory=lambda: {name: [] for name in CATEGORIES})
-    summary: dict[str, dict[str, int]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)  # checks that were not made, and why
-
-    def add(self, category: str, files: Iterable[str], score: float, reason: str) -> None:
-        self.findings[category].append(Finding(tuple(files), round(score, 4), reason))
-
-    def flagged(self) -> set[str]:
-        """Keys a filtered copy leaves out: all that was found, but for the first of a group of duplicates."""
-        out: set[str] = set()
-        for category, found in self.findings.items():
-            grouped = category in ("duplicates", "near_duplicates")
-            for finding in found:
-                out.update(finding.files[1:] if grouped else finding.files)
-        return out
-
-    def counts(self) -> dict[str, int]:
-        """Samples found in each category; of a group of duplicates all but the first."""
-        extra = {"duplicates", "near_duplicates"}
-        return {
-            name: len({key for f in found for key in (f.files[1:] if name in extra else f.files)})
-            for name, found in self.findings.items()
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        lists = {name: [asdict(f) for f in sorted(found, key=_worst)] for name, found in self.findings.items()}
-        return {
-            "path": self.path, "samples": self.samples, "counts": self.counts(), "summary": self.summary,
-            "skipped": self.skipped, **lists,
-        }  # fmt: skip
-
-
-def _worst(finding: Finding) -> tuple[float, tuple[str, ...]]:
-    return (-finding.score, finding.files)
+Embed = Callable[
+    [Media], np.ndarray | None
+]  # a vector [D]; None for a kind of medium without a space
 
 
 def audit(
     path: Path, against: Path | None = None, workers: int = 2, score: Score | None = None,
-    read_text: ReadText | None = None, progress: Callable[[int], None] | None = None,
+    read_text: ReadText | None = None, embed: Embed | None = None, progress: Callable[[int], None] | None = None,
 ) -> Report:  # fmt: skip
     """Look at every sample of `path`, in any format of `trenza.data.formats`.
 
-    against: a data set that must not be in this one, such as an evaluation set. score and read_text are a model's,
-    handed in: without them mismatches and text within pictures are not looked for, and `skipped` says so.
+    against: a data set that must not be in this one, such as an evaluation set. score, read_text and embed are a
+    model's, handed in: without them mismatches, text within pictures and duplicates that only an embedding finds are
+    not looked for, and `skipped` says so.
     progress(samples) is called now and then. Raises DataError when `path` as a whole can't be read.
     """
     entries, broken = gather(path, workers, progress)
@@ -113,7 +47,7 @@ def audit(
         report.skipped["overlap"] = "no other data set was given (--against)"
     else:
         _overlap(report, entries, gather(against, workers)[0], str(against))
-    _with_models(report, path, score, read_text)
+    _with_models(report, path, score, read_text, embed)
     report.summary = {
         "sources": dict(Counter(e.source or "unknown" for e in entries)),
         "licences": dict(Counter(e.licence or "unknown" for e in entries)),
@@ -121,84 +55,6 @@ def audit(
         "media": dict(Counter(e.measured.kind for e in entries)),
     }
     return report
-
-
-def gather(
-    path: Path, workers: int, progress: Callable[[int], None] | None = None
-) -> tuple[list[Entry], list[tuple[str, str]]]:
-    """Every medium of every sample measured, and (key, reason) of samples that can't be read."""
-    shown = name_of(path)
-    broken: list[tuple[str, str]] = []
-    entries: list[Entry] = []
-
-    def waiting() -> Iterator[tuple[str, Sample, Media]]:
-        for found in named_samples(path):
-            if isinstance(found, Broken):
-                broken.append((shown(found.key), found.reason))
-                continue
-            name, sample = found
-            for medium in sample.media if isinstance(sample, Item) else (sample.media,):
-                yield name, _without_media(sample), medium
-
-    def finish(batch: list[tuple[str, Sample]], done: Future) -> None:
-        for (name, sample), measured in zip(batch, done.result(), strict=True):
-            entries.append(_entry(name, sample, measured))
-        if progress:
-            progress(len(entries))
-
-    rest = waiting()
-    # Few tasks at a time: what is read and not yet measured stays small.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
-        running: deque[tuple[list[tuple[str, Sample]], Future]] = deque()
-        while batch := list(islice(rest, _CHUNK)):
-            work = [(medium, name) for name, _, medium in batch]
-            running.append(([(name, sample) for name, sample, _ in batch], pool.submit(_measure_all, work)))
-            if len(running) > 3 * workers:
-                finish(*running.popleft())
-        while running:
-            finish(*running.popleft())
-    return entries, broken
-
-
-def named_samples(path: Path) -> Iterator[tuple[str, Sample] | Broken]:
-    """Every sample with a name that no other has: its key, with its source where two sources share one."""
-    taken: set[str] = set()
-    for sample in read(path):
-        if isinstance(sample, Broken):
-            yield sample
-            continue
-        name = sample.key
-        if name in taken and isinstance(sample, Pair):
-            name = f"{sample.source}:{sample.key}"
-        number = 2
-        while name in taken:
-            name, number = f"{sample.key}#{number}", number + 1
-        taken.add(name)
-        yield name, sample
-
-
-def name_of(path: Path) -> Callable[[str], str]:
-    """Names of broken files as keys are: relative to a folder that is audited."""
-    prefix = f"{path}/"
-    return lambda key: key.removeprefix(prefix) if path.is_dir() and detect(path) == "folder" else key
-
-
-def _measure_all(work: list[tuple[Media, str]]) -> list[Measured]:
-    return [measure(medium, name) for medium, name in work]
-
-
-def _without_media(sample: Sample) -> Sample:
-    """The sample with empty media: its bytes are measured elsewhere and need not stay."""
-    if isinstance(sample, Item):
-        return Item(sample.key, (), sample.question, sample.answer, sample.capability, sample.language, sample.split)
-    empty = Media(sample.media.kind, sample.media.extension, b"")
-    return Pair(sample.key, empty, sample.text, sample.language, sample.source, sample.licence, sample.split)
-
-
-def _entry(name: str, sample: Sample, measured: Measured) -> Entry:
-    if isinstance(sample, Item):
-        return Entry(name, sample.answer, sample.language, "", "", sample.question, measured)
-    return Entry(name, sample.text, sample.language, sample.source, sample.licence, "", measured)
 
 
 def _keys(entries: Sequence[Entry], numbers: Iterable[int]) -> list[str]:
@@ -277,18 +133,23 @@ def _overlap(report: Report, entries: list[Entry], others: list[Entry], name: st
             report.add("overlap", [entry.key], like, f"nearly the same as {twins[twin].key} of {name}")
 
 
-def _with_models(report: Report, path: Path, score: Score | None, read_text: ReadText | None) -> None:
+def _with_models(
+    report: Report, path: Path, score: Score | None, read_text: ReadText | None, embed: Embed | None
+) -> None:
     if score is None:
         report.skipped["mismatch"] = "no model was given (--mismatch)"
     if read_text is None:
         report.skipped["text in pictures"] = "no reader of text was given (--ocr)"
-    if score is None and read_text is None:
+    if embed is None:
+        report.skipped["near duplicates by embedding"] = "no model was given (--embed)"
+    if not (score or read_text or embed):
         return
     known_bad = {key for f in (*report.findings["broken"], *report.findings["blank"]) for key in f.files}
+    placed: dict[str, list[tuple[str, np.ndarray]]] = {}  # by language: a picture may be named in two
     for found in named_samples(path):
         if isinstance(found, Broken):
             continue
-        name, sample = found
+        name, _, sample = found
         if not isinstance(sample, Pair) or name in known_bad:
             continue
         if score and sample.text:
@@ -299,3 +160,25 @@ def _with_models(report: Report, path: Path, score: Score | None, read_text: Rea
         if read_text and sample.media.kind == "image":
             for kind in texts.private(read_text(sample.media)):
                 report.add("private", [name], 0.8, f"text in the picture has the form of {kind}")
+        if embed and (vector := embed(sample.media)) is not None:
+            placed.setdefault(sample.language, []).append((name, vector))
+    for entries in placed.values():
+        _embedded(report, [name for name, _ in entries], np.stack([vector for _, vector in entries]))
+
+
+def _embedded(report: Report, names: list[str], vectors: np.ndarray) -> None:
+    """Near duplicates that only the model sees, as crops and mirrored pictures are."""
+    known: dict[str, set[int]] = {}
+    for number, finding in enumerate(report.findings["duplicates"] + report.findings["near_duplicates"]):
+        for key in finding.files:
+            known.setdefault(key, set()).add(number)
+    groups, likeness = alike.Groups(len(names)), dict[int, float]()
+    for one, other, like in alike.embedded(vectors):
+        if not known.get(names[one], set()) & known.get(names[other], set()):
+            groups.join(one, other)
+            for number in (one, other):
+                likeness[number] = max(likeness.get(number, 0.0), like)
+    for group in groups.of_two_or_more():
+        keys = [names[number] for number in group]
+        score = min(likeness[number] for number in group)
+        report.add("near_duplicates", keys, score, f"{len(keys)} samples lie close together in the model's embedding")

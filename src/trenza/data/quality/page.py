@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 
 from trenza.data.files import Broken, whole
 from trenza.data.formats import webdataset
-from trenza.data.quality.audit import Finding, Report, named_samples
+from trenza.data.quality.gather import named_samples
+from trenza.data.quality.report import Finding, Report
 from trenza.data.samples import Item, Media
 from trenza.data.shards import Sample
 from trenza.errors import DataError, SignalError
@@ -76,7 +77,7 @@ def write(report: Report, path: Path, page: Path) -> None:
 
 
 def _samples(path: Path) -> Iterator[tuple[str, Sample]]:
-    return (found for found in named_samples(path) if not isinstance(found, Broken))
+    return ((found[0], found[2]) for found in named_samples(path) if not isinstance(found, Broken))
 
 
 def _case(finding: Finding, shown: dict[str, str]) -> str:
