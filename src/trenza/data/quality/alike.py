@@ -13,7 +13,7 @@ from trenza.data.quality.measure import THUMB, Measured
 
 ALIKE = 0.985  # correlation of two small pictures; of one picture, scaled and coded again, 99% have over 0.995
 LIKENESS = 5.0  # levels of 255 by which they may differ in the mean: correlation alone is blind to contrast
-CLOSE = 0.97  # cosine of two embeddings by the embedded picture tower
+CLOSE = 0.95  # cosine of two embeddings by the embedded picture tower; docs/data.md has what it finds
 _COARSE = 0.97  # correlation at a third of the size, which all pairs are tried at
 _NEAREST = 32  # neighbours of one medium that are looked at: enough to chain a group of any size
 _BLOCK = 1024
