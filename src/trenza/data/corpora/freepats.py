@@ -1,4 +1,4 @@
-"""Pairs of Freepats: its instruments at the notes that the sound fonts play too, and its drums as they were recorded."""
+"""Pairs of Freepats: its instruments at the notes that the sound fonts play too, its drums as they were recorded."""
 
 import re
 from collections.abc import Iterator
