@@ -14,9 +14,7 @@ from trenza.data.samples import Media, Pair
 
 Score = Callable[[Media, str], float]  # how much the medium speaks for the text, in nats; below 0: against it
 ReadText = Callable[[Media], str]  # text found in a picture
-Embed = Callable[
-    [Media], np.ndarray | None
-]  # a vector [D]; None for a kind of medium without a space
+Embed = Callable[[Media], np.ndarray | None]  # a vector [D]; None for a kind of medium without a space
 
 
 def audit(
