@@ -14,13 +14,13 @@ ANSWERS = (11, 12, 13, 14)
 QUESTION = [5, 6]
 
 
-def language(seed: int = 0) -> LanguageModel:
+def language(seed: int = 0, vocabulary: int = VOCABULARY) -> LanguageModel:
     """A tiny language model with random weights, frozen."""
     torch.manual_seed(seed)
     block = BlockConfig(
         WIDTH, 4, 64, kv_heads=2, head_width=12, bias="", norm="rms", eps=1e-5, activation="silu", gated=True
     )
-    model = LanguageModel(LanguageConfig(VOCABULARY, 4, block, 10_000.0, tied=True))
+    model = LanguageModel(LanguageConfig(vocabulary, 4, block, 10_000.0, tied=True))
     for name, parameter in model.named_parameters():
         if "norm" not in name:
             torch.nn.init.normal_(parameter, std=0.3)

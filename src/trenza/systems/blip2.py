@@ -60,3 +60,7 @@ class Blip2(DecoderSystem):
             features = torch.stack([media[n].features for n in numbers]).to(self.project.weight.dtype)  # [B, N, T, W]
             made |= zip(numbers, self.project(self.qformer(self.qformer.inputs(features, kind))), strict=True)
         return [made[number] for number in range(len(media))]
+
+    def media_tokens(self, media: Sequence[Medium]) -> int:
+        """One for each query, whatever the medium."""
+        return len(media) * self.config.qformer.queries

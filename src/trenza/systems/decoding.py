@@ -78,6 +78,10 @@ class DecoderSystem(nn.Module):
         """The number of states of a row."""
         return sum(len(piece) for piece in row)
 
+    def media_tokens(self, media: Sequence[Medium]) -> int:
+        """How many tokens of a row media take: one for each feature."""
+        return sum(m.features.shape[0] * m.features.shape[1] for m in media)
+
     def carried(self, row: Row) -> Row:
         """What of a row the tokens after it need again, beside the cache."""
         return []

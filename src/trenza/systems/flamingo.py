@@ -144,6 +144,10 @@ class Flamingo(DecoderSystem):
         """Media take no place in the sequence; their tags do."""
         return sum(len(piece) for piece in row if isinstance(piece, list))
 
+    def media_tokens(self, media: Sequence[Medium]) -> int:
+        """Their tags alone."""
+        return sum(len(self.config.fence) + len(self.config.tags.get(m.kind, [])) for m in media)
+
     def carried(self, row: Row) -> Row:
         """The last medium: it is what an answer sees."""
         return [piece for piece in row if not isinstance(piece, list)][-1:]

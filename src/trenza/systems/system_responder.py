@@ -1,0 +1,226 @@
+"""One responder over every architecture of the bench: conversation to example, tokens to answer, scores, support."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trenza.checkpoints.tokenizer import Slot, Tokenizer
+from trenza.conversation import Answer, Conversation, Evidence, Support, Usage
+from trenza.errors import UsageError
+from trenza.layers.sampling import sample
+from trenza.signals import Audio, Image, Signal, Video
+from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
+from trenza.systems.examples import Example, Medium, System, Turn
+from trenza.systems.places import Places
+from trenza.systems.references import references
+
+Sense = Callable[[Sequence[Signal]], list[tuple[Medium, ...]]]  # each signal's media: a video with sound has two
+Roles = Sequence[tuple[str, Sequence[int]]]  # role of each message, and the numbers of its parts
+Write = Callable[[Roles], list[list[int] | Slot]]  # a prompt with a Slot for each part, `Tokenizer.prompt`
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation as an example without an answer. media: number of its part, and the signal, in order."""
+
+    example: Example
+    media: tuple[tuple[int, Image | Audio | Video], ...]
+    words: int
+    media_tokens: int
+
+
+class SystemResponder:
+    """`system` is a `System`; where it has `stream`, answers come token by token and may be sampled.
+
+    sense: signals to the features that the system was trained on. end: the token that ends an answer.
+    """
+
+    def __init__(
+        self, system: System, tokenizer: Tokenizer, sense: Sense, end: int, context: int = 2048,
+        write: Write | None = None,
+    ):  # fmt: skip
+        self.system, self.tokenizer, self.sense = system, tokenizer, sense
+        self.end, self.context, self.write = end, context, write or tokenizer.prompt
+        self.places: Places | None = getattr(system, "places", None)
+        self.scores, self.how_scored = True, WHOLE_ANSWERS
+        self.timings, self.warnings = Timings(), Counter[str]()
+        self._banks: dict[tuple, list[tuple[Medium, ...]]] = {}
+
+    # --- from conversation to example -------------------------------------------------------------
+
+    @torch.no_grad()
+    def prompt(self, conversation: Conversation) -> Prompt:
+        """Raises UsageError when the conversation is longer than the context."""
+        signals = [(i, p.signal) for i, p in conversation.media() if not isinstance(p.signal, str)]
+        seen = dict(zip((i for i, _ in signals), self.sense([s for _, s in signals]), strict=True))
+        example = self._example(conversation, seen)
+        words = sum(len(p) for p in example.prefix if isinstance(p, list)) + len(example.turns[0].question)
+        media_tokens = self._media_tokens([m for own in seen.values() for m in own])
+        if words + media_tokens >= self.context:
+            raise UsageError(
+                f"the conversation has {words + media_tokens} tokens, the limit is {self.context - 1}; "
+                "ask with less text or fewer media"
+            )
+        return Prompt(example, tuple(signals), words, media_tokens)
+
+    def _example(self, conversation: Conversation, seen: dict[int, tuple[Medium, ...]]) -> Example:
+        """Media of part numbers `seen` among the words; where words stand between media, earlier ones go before."""
+        parts = conversation.parts
+        numbers = iter(range(len(parts)))
+        roles = [(m.role, [next(numbers) for _ in m.parts]) for m in conversation.messages]
+        runs: list[tuple[list[Medium], list[int]]] = [([], [])]  # media, and the words behind them
+        for piece in self.write(roles):
+            signal = parts[piece.index].signal if isinstance(piece, Slot) else piece
+            if isinstance(signal, list):
+                runs[-1][1].extend(signal)
+            elif isinstance(signal, str):
+                runs[-1][1].extend(self.tokenizer.encode(signal))
+            elif isinstance(piece, Slot):
+                if runs[-1][1] or not runs[-1][0]:
+                    runs.append(([], []))
+                runs[-1][0].extend(seen[piece.index])
+        (_, opening), *pages = runs
+        if not pages:
+            return Example([], (), (Turn(opening, []),))
+        made = [
+            Example(opening if i == 0 else [], tuple(media), (Turn(words, []),))
+            for i, (media, words) in enumerate(pages)
+        ]
+        last = made[-1]
+        return Example(last.opening, last.media, last.turns, before=tuple(made[:-1]))
+
+    def _media_tokens(self, media: Sequence[Medium]) -> int:
+        count = getattr(self.system, "media_tokens", None)  # else a token for each feature
+        return count(media) if count else sum(m.features.shape[0] * m.features.shape[1] for m in media)
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def respond(self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True) -> Answer:
+        """The whole answer; see `stream`."""
+        return finish(self.stream(conversation, sampling, support))
+
+    def stream(
+        self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True
+    ) -> Generator[str, None, Answer]:
+        """Yields the answer's text as it is made; the generator's return value is the Answer."""
+        begun = time.perf_counter()
+        prompt = self.prompt(conversation)
+        encoded = time.perf_counter()
+        room = min(sampling.max_tokens, self.context - prompt.words - prompt.media_tokens)
+        tokens: list[int] = []
+        first = 0.0
+        text = sent = ""
+        for token in self._tokens(prompt.example, room, sampling):
+            first = first or time.perf_counter()
+            tokens.append(token)
+            if self.places and token >= self.places.base:
+                continue  # a place is told when all its numbers are there
+            text = self._read(tokens, conversation)[0]
+            cut = cut_at_stop(text, sampling.stop)
+            if cut is not None:
+                text = cut
+                break
+            ready = sendable(text, sampling.stop)
+            if len(ready) > len(sent):
+                yield ready[len(sent) :]
+                sent = ready
+        told, evidence = self._read(tokens, conversation)
+        cut = cut_at_stop(told, sampling.stop)
+        text = told if cut is None else cut
+        if len(text) > len(sent):
+            yield text[len(sent) :]
+        decoded = time.perf_counter()
+        answer = self._said(tokens)
+        worth = self._support(prompt, answer) if support and prompt.media and answer else None
+        first = first or decoded
+        self.timings = Timings(
+            encoded - begun, first - encoded, (decoded - first) / max(1, len(tokens) - 1), first - begun,
+            time.perf_counter() - decoded,
+        )  # fmt: skip
+        usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
+        return Answer(text=text.strip(), evidence=evidence, support=worth, usage=usage, abstained=False)
+
+    def _tokens(self, example: Example, most: int, sampling: Sampling) -> Iterator[int]:
+        stream: Any = getattr(self.system, "stream", None)
+        if stream is not None:
+            rng = torch.Generator().manual_seed(sampling.seed)
+            choose = partial(sample, temperature=sampling.temperature, top_p=sampling.top_p, rng=rng)
+            yield from stream(example, self.end, most, choose)
+            return
+        if sampling.temperature > 0:
+            raise UsageError(f"{type(self.system).__name__} answers greedily; leave the temperature at 0")
+        yield from self.system.generate(example, self.end, most)
+
+    def _said(self, tokens: list[int]) -> list[int]:
+        """The answer's own tokens, without its evidence."""
+        return tokens[: tokens.index(self.places.seen)] if self.places and self.places.seen in tokens else tokens
+
+    def _read(self, tokens: list[int], conversation: Conversation) -> tuple[str, tuple[Evidence, ...]]:
+        """Text and evidence, which the system gives by the number of the medium, by that of the part."""
+        if self.places is None:
+            return self.tokenizer.decode(tokens), ()
+        text, found = self.places.read(tokens, self.tokenizer.decode)
+        media = [number for number, _ in conversation.media()]
+        return text, tuple(Evidence(media[e.part], e.where) for e in found if e.part < len(media))
+
+    # --- scores -----------------------------------------------------------------------------------
+
+    def score(self, conversation: Conversation, candidates: Sequence[str]) -> list[float]:
+        """log p of each candidate as the whole answer, its end included, in nats."""
+        example = self.prompt(conversation).example
+        end = self.places.seen if self.places else self.end  # behind it stands the evidence, whatever it is
+        return self._score(example, [[*self._written(c, conversation), end] for c in candidates]).tolist()
+
+    def _written(self, answer: str, conversation: Conversation) -> list[int]:
+        if self.places is None:
+            return self.tokenizer.encode(answer)
+        spans = any(not isinstance(part.signal, Image) for _, part in conversation.media())
+        return self.places.write(answer, self.tokenizer.encode, spans)
+
+    @torch.no_grad()
+    def _score(self, example: Example, answers: Sequence[Sequence[int]]) -> Tensor:
+        return self.system.score(example, answers)
+
+    def support_for(self, conversation: Conversation, answer: str) -> Support | None:
+        """How much the media raised this answer, its end left out; None without media or answer."""
+        prompt, tokens = self.prompt(conversation), self._written(answer, conversation)
+        return self._support(prompt, tokens) if prompt.media and tokens else None
+
+    def _support(self, prompt: Prompt, answer: list[int]) -> Support:
+        """Over the reference media (DESIGN section 2), which are sensed once for media of the same length."""
+        banks = [self._bank(signal) for _, signal in prompt.media]
+        own = [m for e in (*prompt.example.before, prompt.example) for m in e.media]
+        log_p = [float(self._score(prompt.example, [answer])[0])]
+        for number in range(min(len(bank) for bank in banks)):
+            instead = [m for bank in banks for m in bank[number]]
+            assert len(instead) == len(own), "references have the media of what they stand for"
+            log_p.append(float(self._score(_replaced(prompt.example, iter(instead)), [answer])[0]))
+        return raised(log_p[0], log_p[1:], len(answer))
+
+    @torch.no_grad()
+    def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
+        shape = _shape(signal)
+        if shape not in self._banks:
+            self._banks[shape] = self.sense(references(signal))
+        return self._banks[shape]
+
+
+def _replaced(example: Example, media: Iterator[Medium]) -> Example:
+    """The example with other media in order, those of what stands before it first."""
+    before = tuple(_replaced(page, media) for page in example.before)
+    return Example(example.opening, tuple(next(media) for _ in example.media), example.turns, before)
+
+
+def _shape(signal: Image | Audio | Video) -> tuple:
+    """Media of one shape share their references."""
+    if isinstance(signal, Image):
+        return ("image",)
+    if isinstance(signal, Audio):
+        return ("audio", len(signal.samples))
+    return ("video", tuple(signal.times), _shape(signal.audio) if signal.audio else None)
