@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trenza.checkpoints.folder import fill, load_folder, save_folder
-from trenza.checkpoints.public import blip2, clip, idefics, llava, paligemma, siglip, whisper
+from trenza.checkpoints.public import blip2, chameleon, clip, fuyu, idefics, llava, paligemma, siglip, whisper
 from trenza.checkpoints.public.files import Shards, check_tokenizer, companions, new_folder, read_config
 from trenza.errors import WeightsError
 
@@ -40,6 +40,8 @@ class Format(Protocol):
 CLASSES: dict[str, Format] = {
     "Blip2ForConditionalGeneration": blip2,
     "CLIPModel": clip,
+    "ChameleonForConditionalGeneration": chameleon,
+    "FuyuForCausalLM": fuyu,
     "IdeficsForVisionText2Text": idefics,
     "LlavaForConditionalGeneration": llava,
     "PaliGemmaForConditionalGeneration": paligemma,
