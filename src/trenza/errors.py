@@ -31,3 +31,7 @@ class EndpointError(TrenzaError):
     """A model server can't be reached, refuses, or answers what can't be an answer."""
 
     exit_code = 5
+
+
+class TrainingError(TrenzaError):
+    """A training can't go on: its loss isn't finite."""

@@ -37,3 +37,25 @@ HINTS = (
 def ask(questions: tuple[str, ...], rng: random.Random) -> str:
     """One of the questions, now and then with a hint at the form of the answer."""
     return rng.choice(questions) + rng.choice(HINTS)
+
+
+# What is asked of a pair, by language: of what a picture shows, what a voice says, what made a sound.
+OF_PAIRS = {
+    "en": {
+        "image": PICTURE,
+        "speech": SOUND,
+        "audio": ("What do you hear?", "What makes this sound?", "What is this sound?", "Name what you hear."),
+    },
+    "es": {
+        "image": ("¿Qué es esto?", "¿Qué hay en la imagen?", "¿Qué muestra la imagen?", "¿Qué ves?", "Nombra esto."),
+        "speech": ("¿Qué palabra se dice?", "¿Qué se dice?", "Escribe lo que oyes.", "¿Qué dice la voz?"),
+        "audio": ("¿Qué oyes?", "¿Qué hace este sonido?", "¿Qué es este sonido?", "Nombra lo que oyes."),
+    },
+}
+SPOKEN = ("espeak", "stamp-voices", "asterisk", "pocketsphinx")  # corpora of voices
+
+
+def of_pair(kind: str, source: str, language: str, rng: random.Random) -> str:
+    """A question that the text of a pair answers. Languages without their own are asked in English."""
+    asked = OF_PAIRS.get(language, OF_PAIRS["en"])
+    return rng.choice(asked["speech" if source in SPOKEN else "audio" if kind == "audio" else "image"])

@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask, data, export, import_, transcribe
+from trenza.cli import ask, data, export, import_, train, transcribe
 from trenza.errors import TrenzaError
 
-COMMANDS = {"ask": ask, "data": data, "import": import_, "export": export, "transcribe": transcribe}
+COMMANDS = {
+    "ask": ask, "data": data, "train": train, "import": import_, "export": export, "transcribe": transcribe,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -85,7 +85,7 @@ class Item:
             "messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": self.answer}],
             "answer": self.answer, "choices": list(self.choices), "capability": self.capability,
             "language": self.language, "split": self.split, "twin": self.twin,
-            "evidence": [_evidence_to_json(e) for e in self.evidence], "truth": self.truth,
+            "evidence": [evidence_to_json(e) for e in self.evidence], "truth": self.truth,
         }  # fmt: skip
 
     @classmethod
@@ -97,13 +97,13 @@ class Item:
             return cls(
                 document["key"], media, question, document["answer"], document["capability"], document["language"],
                 document["split"], tuple(document["choices"]),
-                tuple(_evidence_from_json(e) for e in document["evidence"]), document["twin"], document["truth"],
+                tuple(evidence_from_json(e) for e in document["evidence"]), document["twin"], document["truth"],
             )  # fmt: skip
         except (KeyError, IndexError, TypeError, StopIteration) as error:
             raise DataError(f"item {document.get('key', 'without key')!r} lacks {error!r}; write it again") from error
 
 
-def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:
+def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
     where = evidence.where
     if isinstance(where, Box):
         return {"part": evidence.part, "box": [where.x0, where.y0, where.x1, where.y1]}
@@ -112,7 +112,7 @@ def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:
     return {"part": evidence.part, "text": where}
 
 
-def _evidence_from_json(document: dict[str, Any]) -> Evidence:
+def evidence_from_json(document: dict[str, Any]) -> Evidence:
     if "box" in document:
         return Evidence(document["part"], Box(*document["box"]))
     if "span" in document:

@@ -5,7 +5,7 @@ bridge or an MLP (Liu et al. 2024); lists of things perceived take the bridges o
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -48,9 +48,6 @@ class LlavaConfig:
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "LlavaConfig":
         return cls({kind: BridgeConfig(**b) for kind, b in config["bridges"].items()}, config["rank"])
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"system": "llava", **asdict(self)}
 
 
 class GridBridge(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from trenza.checkpoints import parts, public
 from trenza.checkpoints.folder import fill, load_folder, read_config
@@ -12,7 +13,10 @@ from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.braid import Braid, BraidConfig, Braided
+from trenza.systems.llava import Llava, LlavaConfig
 from trenza.systems.respond import LlavaResponder
+from trenza.systems.sensing import Grids
+from trenza.systems.system_responder import SystemResponder
 from trenza.systems.transcribe import Transcriber
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
@@ -78,8 +82,33 @@ def braided(folder: Path = DEFAULT) -> LlavaResponder:
     return LlavaResponder(Braided(words, ears, trained), tokenizer)
 
 
+def grids() -> Grids:
+    """The towers that all systems of the bench share, frozen, in bfloat16: EfficientNet-Lite2 and Whisper's encoder."""
+    eyes = parts.efficientnet_lite2().to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Grids(eyes, whisper(torch.bfloat16))
+
+
+def llava(folder: Path) -> StreamingResponder:
+    """A LLaVA that `trenza train` wrote, around the pinned language model."""
+    config, weights = load_folder(folder)
+    words, tokenizer = language()
+    try:
+        model = Llava(LlavaConfig.from_dict(config), words)
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{folder}/config.json isn't of a LLaVA of ours: {error!r}") from error
+    fill_trained(model, weights, folder)
+    model.eval().requires_grad_(False)
+    return SystemResponder(model, tokenizer, grids(), tokenizer.token("<|im_end|>"))
+
+
+def fill_trained(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    """Fill what is trained of a system, and what its bridges carry; the pinned parts around it stay as they are."""
+    pinned = tuple(name for name, p in model.named_parameters() if not p.requires_grad)
+    fill(model, weights, folder / "model.safetensors", optional=pinned)
+
+
 # What "system" in config.json says of a folder of ours -> who loads it.
-SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {"braid": braided}
+SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {"braid": braided, "llava": llava}
 
 
 def responder(model: str | None = None) -> StreamingResponder:

@@ -20,11 +20,11 @@ def width(config: EfficientNetConfig) -> int:
 
 @torch.no_grad()
 def look(tower: EfficientNet, pixels: Tensor, size: int = PIXELS) -> Tensor:
-    """uint8 [N, H, W, 3], squares, to features [N, (size / 32)^2, W], rows of the grid from the top."""
+    """uint8 [N, H, W, 3], squares, to features [N, (size / 32)^2, W], float32, rows of the grid from the top."""
     x = EfficientNet.normalise(pixels.permute(0, 3, 1, 2))
     if x.shape[-1] != size:
         x = F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
     x = x.to(tower.stem.conv.weight.dtype).contiguous(memory_format=torch.channels_last)
     fine, coarse = tower.depths(x)
     both = torch.cat([coarse, F.pixel_unshuffle(fine, 2)], 1)  # [N, W, size / 32, size / 32]
-    return both.flatten(2).transpose(1, 2).contiguous()
+    return both.flatten(2).transpose(1, 2).float().contiguous()

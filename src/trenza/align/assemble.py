@@ -1,0 +1,89 @@
+"""From a recipe to what is trained: the system, and the frozen towers that perceive for it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from trenza.align.conversations import Talk
+from trenza.align.features import Look
+from trenza.align.recipe import Recipe
+from trenza.checkpoints.folder import load_folder, save_folder
+from trenza.errors import UsageError, WeightsError
+from trenza.signals import decode
+from trenza.systems import load
+from trenza.systems.examples import Medium
+from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
+from trenza.systems.sensing import SIZES, Grids
+from trenza.towers.language import LanguageModel
+
+
+def llava(recipe: Recipe, language: LanguageModel, grids: Grids) -> Llava:
+    bridges = {k: BridgeConfig(recipe.bridge, grids.widths[k], size) for k, size in SIZES.items()}
+    return Llava(LlavaConfig(bridges, recipe.rank), language, recipe.seed)
+
+
+# What a recipe calls `system` -> who makes it, untrained, around the pinned language model. Any: it is both a module
+# and a `System`, which types can't say.
+SYSTEMS: dict[str, Callable[[Recipe, LanguageModel, Grids], Any]] = {"llava": llava}
+
+
+def system(recipe: Recipe, language: LanguageModel, grids: Grids) -> Any:
+    """The system of a recipe, from `start` where it names a folder. Raises UsageError, WeightsError."""
+    if recipe.system not in SYSTEMS:
+        raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
+    model = SYSTEMS[recipe.system](recipe, language, grids)
+    if recipe.start is not None:
+        restore(model, recipe.system, recipe.start)
+    return model
+
+
+def restore(model: Any, name: str, folder: Path) -> None:
+    """Fill what is trained of `model` from a folder of ours. Raises WeightsError when it is another system's."""
+    config, weights = load_folder(folder)
+    wanted = config_of(model, name)
+    if wrong := [key for key, value in wanted.items() if config.get(key) != value]:
+        raise WeightsError(f"start: {folder}/config.json differs in {', '.join(wrong)}; name one of the same recipe")
+    load.fill_trained(model, weights, folder)
+
+
+def config_of(model: Any, name: str) -> dict[str, Any]:
+    """What stands in config.json, as JSON values."""
+    return json.loads(json.dumps({"system": name, **asdict(model.config)}))
+
+
+def own_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What a folder of `model` holds: all that is trained, and tables that a bridge carries."""
+    trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    kept = model.state_dict()
+    return trained | {n: b for n, b in model.named_buffers() if n in kept}
+
+
+def save(model: Any, name: str, folder: Path) -> None:
+    """A folder of ours, float32."""
+    save_folder(folder, config_of(model, name), own_weights(model))
+
+
+def look_with(grids: Grids) -> tuple[Look, str]:
+    """How talks are looked at by the bench's towers, and a hash that tells these towers from others."""
+
+    def look(some: list[Talk]) -> list[tuple[Medium, ...]]:
+        signals = [[decode(m.data, name=talk.key, kind=m.kind) for m in talk.media] for talk in some]
+        seen = iter(grids([s for own in signals for s in own]))
+        return [tuple(m for _ in own for m in next(seen)) for own in signals]
+
+    return look, f"grids {digest(grids.eyes)} {digest(grids.ears.encoder)}"
+
+
+def digest(model: nn.Module) -> str:
+    """A hash of all weights."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.detach().float().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]

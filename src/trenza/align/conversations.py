@@ -1,0 +1,79 @@
+"""Pairs and items become conversations: all questions about the same media at once, so that media are paid for once."""
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from trenza.align import questions
+from trenza.conversation import Evidence, Span
+from trenza.data.samples import Item, Media, Pair
+from trenza.systems.examples import Turn
+from trenza.systems.places import Places
+
+MOST_TURNS = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as people write it, its answer and where the truth is to be seen."""
+
+    question: str
+    answer: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Media and all that is asked of them. truth: what worlds say of each medium."""
+
+    key: str
+    media: tuple[Media, ...]
+    asked: tuple[Asked, ...]
+    truth: tuple = ()
+
+
+def talks(samples: Iterable[Pair | Item]) -> Iterator[Talk]:
+    """Samples that stand next to each other and share their media become one talk."""
+    held: list[Pair | Item] = []
+    for sample in samples:
+        # Twins take turns with two sets of media, so a talk is kept open for a few samples.
+        if len(held) >= MOST_TURNS * 2 or (held and type(sample) is not type(held[0])):
+            yield from _grouped(held)
+            held = []
+        held.append(sample)
+    yield from _grouped(held)
+
+
+def _grouped(samples: list[Pair | Item]) -> Iterator[Talk]:
+    groups: dict[tuple[str, ...], list[Pair | Item]] = {}
+    for sample in samples:
+        media = sample.media if isinstance(sample, Item) else (sample.media,)
+        groups.setdefault(tuple(m.sha256 for m in media), []).append(sample)
+    for group in groups.values():
+        first = group[0]
+        media = first.media if isinstance(first, Item) else (first.media,)
+        truth: tuple = ()
+        if isinstance(first, Item) and isinstance(first.truth, dict):
+            truth = tuple(first.truth.get("media", ()))
+        yield Talk(first.key, media, tuple(asked(s) for s in group[:MOST_TURNS]), truth)
+
+
+def asked(sample: Pair | Item) -> Asked:
+    """An item as it is; a pair as a question after what it shows or says, worded by its key."""
+    if isinstance(sample, Item):
+        return Asked(sample.question, sample.answer, sample.evidence)
+    rng = random.Random(hashlib.sha256(sample.key.encode()).digest())
+    return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
+
+
+def turn(said: Asked, encode, after: list[int], end: int, places: Places | None) -> Turn:
+    """Tokens of a question and its answer. `after`: what the template writes between them.
+
+    places: of a system that locates; without them answers are plain text and carry no evidence.
+    """
+    question = [*encode(said.question), *after]
+    if places is None:
+        return Turn(question, [*encode(said.answer), end])
+    spans = any(isinstance(e.where, Span) for e in said.evidence)
+    return Turn(question, [*places.write(said.answer, encode, spans), *places.evidence(said.evidence), end])

@@ -1,0 +1,130 @@
+"""From a recipe's data to batches of examples: built, seen once by the towers, mixed, resumable to the sample."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from trenza.align import features
+from trenza.align.conversations import Asked, turn
+from trenza.align.features import Look
+from trenza.align.recipe import DataSource, Recipe
+from trenza.cache import cache_dir
+from trenza.checkpoints.tokenizer import Slot, Tokenizer
+from trenza.data import build
+from trenza.data.formats.webdataset import shards_of
+from trenza.data.loader import Loader, Source
+from trenza.data.shards import Record
+from trenza.errors import UsageError
+from trenza.systems.examples import Example, Medium
+from trenza.systems.places import Places
+
+Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
+Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
+
+
+class Words:
+    """The chat template's own words around a question about media, and text to tokens."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        pieces = tokenizer.prompt([("user", [0])])
+        before, slot, after = pieces
+        assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
+        self.opening, self.after, self.encode = before, after, tokenizer.encode
+        self.end = tokenizer.token("<|im_end|>")
+
+
+class Feed:
+    """Batches of examples for one of `ranks` processes. `state` and `restore` are the loader's."""
+
+    def __init__(
+        self, recipe: Recipe, look: Look, tower: str, words: Words, places: Places | None,
+        rank: int = 0, ranks: int = 1, told: Told = lambda what, done, total: None,
+    ):  # fmt: skip
+        if recipe.batch % ranks:
+            raise UsageError(f"batch: {recipe.batch} can't be shared by {ranks} processes; take a multiple of {ranks}")
+        self.recipe, self.words, self.places = recipe, words, places
+        self.lost: list[str] = []
+        sources, self.manifests = [], []
+        for source in recipe.data:
+            shards, manifest = self._seen(source, look, tower, told)
+            self.manifests.append(manifest)
+            sources.append(Source(shards, source.weight))
+        self.loader = Loader(sources, recipe.batch // ranks, recipe.seed, rank, ranks, decode=self._read)
+        self.conversations = len(self.loader.records)
+        if recipe.batch > self.conversations:
+            raise UsageError(
+                f"batch: {recipe.batch} is more than the {self.conversations} conversations of all data; "
+                "lower it or give more data"
+            )
+        self.exchanged: dict[tuple[Path, str], Record] = {}
+        for records, source in zip(self.loader.records.records, recipe.data, strict=True):
+            self.exchanged |= _exchanged(records, source.shuffled, recipe.seed)
+
+    def __iter__(self) -> Iterator[list[Example]]:
+        for batch in self.loader:
+            yield [self.example(media, asked) for media, asked in batch]
+
+    def example(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example:
+        words = self.words
+        turns = [turn(a, words.encode, words.after, words.end, self.places) for a in asked[: self.recipe.turns]]
+        return Example(words.opening, media, tuple(turns))
+
+    def _seen(self, source: DataSource, look: Look, tower: str, told: Told) -> tuple[Path, str]:
+        """A folder of feature shards of one source, and the hash of the data's manifest."""
+        folder = source.path or _built(source, told)
+        shards = shards_of(folder)
+        manifest = folder / "manifest.json"
+        known = {}
+        if manifest.is_file():
+            known = {s["file"]: s["sha256"] for s in json.loads(manifest.read_text(encoding="utf-8"))["shards"]}
+        files, left = [], source.limit
+        for number, shard in enumerate(shards):
+            told(f"looking at {shard.name}", number, len(shards))
+            sha256 = known.get(shard.name) or hashlib.sha256(shard.read_bytes()).hexdigest()
+            file, lost = features.kept(shard, sha256, look, tower, left)
+            self.lost += lost
+            files.append(file)
+            if left is not None:
+                left -= len(Loader([Source(file)], 1).records)
+                if left <= 0:
+                    break
+        return _together(files), hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()[:16]
+
+    def _read(self, record: Record) -> Read:
+        media, asked = features.read(record)
+        other = self.exchanged.get((record.shard, record.key))
+        return media, asked if other is None else features.read(other)[1]
+
+
+def _exchanged(records: list[Record], share: float, seed: int) -> dict[tuple[Path, str], Record]:
+    """For a share of the records, by shard and key, whose words each gets in place of its own."""
+    chosen = np.random.default_rng(seed).permutation(len(records))[: round(len(records) * share)]
+    return {
+        (records[a].shard, records[a].key): records[b] for a, b in zip(chosen, np.roll(chosen, 1), strict=True)
+    }  # fmt: skip
+
+
+def _built(source: DataSource, told: Told) -> Path:
+    """The folder of a source that names corpora, built into the cache where it isn't yet."""
+    plan = build.Plan(tuple(source.build), items=source.items, seed=source.seed, split=source.split)
+    name = hashlib.sha256(repr((build.FORMAT, plan)).encode()).hexdigest()[:16]
+    folder = cache_dir() / "built" / name
+    if not (folder / "manifest.json").is_file():
+        build.build(plan, folder, build.workers(), lambda corpus, done, total: told(f"building {corpus}", done, total))
+    return folder
+
+
+def _together(files: list[Path]) -> Path:
+    """A folder that holds these shards, by name."""
+    name = hashlib.sha256("".join(f.name for f in files).encode()).hexdigest()[:24]
+    folder = cache_dir() / "features" / f"set-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, file in enumerate(files):
+        link = folder / f"{number:05d}.tar"
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+    return folder

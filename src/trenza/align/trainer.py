@@ -1,0 +1,203 @@
+"""One trainer for all systems: the same on one process, on several (gloo, NCCL) and sharded (FSDP2), by accelerate.
+
+A batch's loss is the sum of -log p over the answers' tokens of all processes, divided by their number, so that the same
+batch gives the same gradient however it is split.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor, nn
+
+from trenza.align import assemble, saving
+from trenza.align.feeding import Feed, Told, Words
+from trenza.align.recipe import Recipe
+from trenza.errors import TrainingError, UsageError
+from trenza.systems import load
+from trenza.systems.examples import Example
+
+CLIP = 1.0
+SAMPLES = 3  # answers shown while training
+Watch = Callable[[dict[str, Any]], None]  # is given each step's line of metrics
+
+
+class Step(nn.Module):
+    """What is wrapped for several processes: the loss of this process's share of a batch, in `forward`."""
+
+    def __init__(self, system: Any):
+        super().__init__()
+        self.system = system
+
+    def forward(self, examples: list[Example]) -> tuple[Tensor, int]:
+        return self.system.loss(examples)
+
+
+def groups(system: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by rate: added tokens learn fastest, bridges faster than what was pretrained."""
+    rates = {"places": recipe.places_rate, "language": recipe.learning_rate, "bridge": recipe.bridge_rate}
+    made: dict[str, list[nn.Parameter]] = {kind: [] for kind in rates}
+    for name, parameter in system.named_parameters():
+        if parameter.requires_grad:
+            kind = "places" if name.endswith("language.added") else "language" if "language." in name else "bridge"
+            made[kind].append(parameter)
+    return [{"params": own, "lr": rates[kind], "peak": rates[kind]} for kind, own in made.items() if own]
+
+
+def rate(step: int, recipe: Recipe) -> float:
+    """Share of the peak rate: a linear warm-up, then a cosine down to a twentieth."""
+    warm = min(1.0, (step + 1) / max(recipe.warmup, 1))
+    return warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / recipe.steps)) / 2)
+
+
+class Trainer:
+    """A training in `recipe.out`: metrics.jsonl, samples.jsonl, tensorboard/, checkpoints/, model/."""
+
+    def __init__(self, recipe: Recipe, told: Told = lambda what, done, total: None):
+        self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        language, tokenizer = load.language()
+        grids = load.grids()
+        self.system = assemble.system(recipe, language, grids)
+        self.words, self.tokenizer = Words(tokenizer), tokenizer
+        self.places = getattr(self.system, "places", None)
+        look, tower = assemble.look_with(grids)
+        rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
+        with self.accelerator.main_process_first():  # what the first one has seen, the others find on disk
+            self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
+        optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
+        self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
+        self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
+        self.done = 0
+        self._resume()
+
+    # --- checkpoints ------------------------------------------------------------------------------
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.recipe.out / "checkpoints"
+
+    def _resume(self) -> None:
+        found = saving.latest(self.checkpoints)
+        if found is None:
+            return
+        weights, moments, state = saving.load(found)
+        mine = self._identity()
+        if wrong := [key for key in mine if state["recipe"].get(key) != mine[key]]:
+            raise UsageError(
+                f"{self.recipe.out} holds a training of another recipe ({', '.join(wrong)} differ); "
+                "give another out=, or take the recipe it was begun with"
+            )
+        self.system.load_state_dict(weights, strict=False)
+        saving.restore_moments(self.optimiser.optimizer, self.names, moments)
+        self.feed.loader.restore(state["loader"])
+        self.done = state["step"]
+        if self.accelerator.is_main_process:
+            _cut(self.recipe.out / "metrics.jsonl", self.done)
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a training to be gone on with."""
+        told = self.recipe.model_dump(mode="json", exclude={"out", "save_every", "sample_every"})
+        return told | {"manifests": self.feed.manifests}
+
+    def save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        weights = {n: t.contiguous() for n, t in assemble.own_weights(self.system).items()}
+        moments = saving.moments_of(self.optimiser.optimizer, self.names)
+        state = {"step": self.done, "loader": self.feed.loader.state(), "recipe": self._identity()}
+        saving.save(self.checkpoints, self.done, weights, moments, state)
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def run(self, watch: Watch = lambda row: None) -> Path:
+        """Train what is left; the folder of the trained model. Raises TrainingError when the loss isn't finite."""
+        from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+        out, main = self.recipe.out, self.accelerator.is_main_process
+        out.mkdir(parents=True, exist_ok=True)
+        batches = iter(self.feed)
+        board = SummaryWriter(str(out / "tensorboard"), purge_step=self.done) if main else None
+        log = (out / "metrics.jsonl").open("a") if main else None
+        while self.done < self.recipe.steps:
+            row = self._one(batches)
+            if log is not None and board is not None:
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+                for key in ("loss", "tokens_per_second", "gradient_norm"):
+                    board.add_scalar(key, row[key], row["step"])
+            watch(row)
+            if self.done % self.recipe.save_every == 0 or self.done == self.recipe.steps:
+                self.save()
+            if main and (self.done % self.recipe.sample_every == 0 or self.done == self.recipe.steps):
+                self._show()
+        if main:
+            assemble.save(self.system, self.recipe.system, out / "model")
+        self.accelerator.wait_for_everyone()
+        return out / "model"
+
+    def _one(self, batches: Iterator[list[Example]]) -> dict[str, Any]:
+        begun = time.perf_counter()
+        step, share = self.done, rate(self.done, self.recipe)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+        examples = next(batches)
+        loss, tokens = self.step(examples)
+        both = self.accelerator.reduce(torch.tensor([float(loss.detach()), tokens], dtype=torch.float64))
+        mean = float(both[0] / both[1])
+        if not math.isfinite(mean):
+            found = saving.latest(self.checkpoints)
+            raise TrainingError(
+                f"step {step}: the loss is {mean}; the last good checkpoint is "
+                f"{found or 'none'}; lower learning_rate, bridge_rate or places_rate and start again"
+            )
+        # Processes average their gradients; the sum over all tokens is wanted, divided by their number.
+        self.accelerator.backward(loss * (self.accelerator.num_processes / float(both[1])))
+        norm = self.accelerator.clip_grad_norm_(self.step.parameters(), CLIP)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.done += 1
+        seconds = time.perf_counter() - begun
+        read = sum(len(t.question) + len(t.answer) for e in examples for t in e.turns)
+        return {
+            "step": step, "loss": mean, "answer_tokens": int(both[1]), "conversations": self.recipe.batch,
+            "seconds": round(seconds, 3), "tokens_per_second": round(read / seconds, 1), "rate": share,
+            "gradient_norm": float(norm),
+        }  # fmt: skip
+
+    def _show(self) -> None:
+        """Answers to a few training questions, as they come out now, into samples.jsonl."""
+        records = self.feed.loader.records
+        with (self.recipe.out / "samples.jsonl").open("a") as file:
+            for number in range(SAMPLES):
+                media, asked = records[(0, number * 7 % len(records.records[0]))]
+                tokens = self.system.generate(self.feed.example(media, asked[:1]), self.words.end, 40)
+                decode = self.tokenizer.decode
+                got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
+                row = {"step": self.done, "question": asked[0].question, "answer": got, "true": asked[0].answer}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _cut(file: Path, steps: int) -> None:
+    """Keep the metrics of the first `steps` steps: those after a checkpoint come again."""
+    if not file.exists():
+        return
+    lines = [line for line in file.read_text().splitlines() if _step(line) < steps]
+    partial = file.with_suffix(".partial")
+    partial.write_text("".join(line + "\n" for line in lines))
+    partial.replace(file)
+
+
+def _step(line: str) -> float:
+    """Of a line of metrics; a line cut short by a kill belongs to no step that counts."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf
