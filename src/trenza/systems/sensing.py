@@ -13,8 +13,9 @@ from torch import Tensor
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import square
-from trenza.systems import hearing, seeing
+from trenza.systems import seeing
 from trenza.systems.examples import Medium
+from trenza.towers import hearing
 from trenza.towers.efficientnet import EfficientNet
 from trenza.towers.whisper import Whisper, log_mel, pad_seconds
 
