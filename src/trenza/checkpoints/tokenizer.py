@@ -28,8 +28,8 @@ class Slot:
 
 
 class Tokenizer:
-    def __init__(self, folder: Path):
-        """Reads `tokenizer.json`, and `chat_template.jinja` where there is one. Raises WeightsError."""
+    def __init__(self, folder: Path, template: str = ""):
+        """Reads `tokenizer.json`, and the checkpoint's chat template, or else takes `template`. Raises WeightsError."""
         file = folder / "tokenizer.json"
         try:
             self._fast = FastTokenizer.from_file(str(file))
@@ -37,8 +37,7 @@ class Tokenizer:
             raise WeightsError(f"{file} can't be read as a tokenizer: {error}") from error
         settings_file = folder / "tokenizer_config.json"
         settings = json.loads(settings_file.read_text()) if settings_file.exists() else {}
-        template = folder / "chat_template.jinja"
-        self._template = template.read_text() if template.exists() else settings.get("chat_template") or ""
+        self._template = _template(folder) or settings.get("chat_template") or template
         self._settings = {k: v for k, v in settings.items() if isinstance(v, str)}
 
     def token(self, text: str) -> int:
@@ -70,6 +69,13 @@ class Tokenizer:
         environment.globals["raise_exception"] = refuse
         return environment.from_string(self._template)
 
+    def _rendered(self, messages: Sequence[tuple[str, str | list[dict[str, str]]]]) -> str:
+        written = [{"role": role, "content": content} for role, content in messages]
+        try:
+            return self._compiled.render(messages=written, add_generation_prompt=True, **self._settings)
+        except TemplateError as error:
+            raise WeightsError(f"the chat template refuses this conversation: {error}") from error
+
     def prompt(self, messages: Sequence[tuple[str, Sequence[int]]]) -> list[list[int] | Slot]:
         """Messages as (role, indices of parts) to control tokens with a Slot for each part, in order.
 
@@ -77,11 +83,14 @@ class Tokenizer:
         """
         if not self._template:
             raise WeightsError("this checkpoint has no chat template; put chat_template.jinja beside it")
-        written = [{"role": role, "content": "".join(f"\ue000{i}\ue001" for i in parts)} for role, parts in messages]
-        try:
-            text = self._compiled.render(messages=written, add_generation_prompt=True, **self._settings)
-        except TemplateError as error:
-            raise WeightsError(f"the chat template refuses this conversation: {error}") from error
+        text = self._rendered([(role, "".join(_slots(parts))) for role, parts in messages])
+        if any(slot not in text for _, parts in messages for slot in _slots(parts)):
+            # The template of a model that sees reads a message as a list, and writes words of its own for media.
+            text = self._rendered([
+                (role, [{"type": "text", "text": slot} for slot in _slots(parts)]) for role, parts in messages
+            ])  # fmt: skip
+        if any(slot not in text for _, parts in messages for slot in _slots(parts)):
+            raise WeightsError("the chat template leaves out a part of this conversation; ask with fewer messages")
         pieces: list[list[int] | Slot] = []
         for number, piece in enumerate(_SLOT.split(text)):
             if number % 2:
@@ -89,3 +98,15 @@ class Tokenizer:
             elif piece:
                 pieces.append(self.control(piece))
         return pieces
+
+
+def _slots(parts: Sequence[int]) -> list[str]:
+    return [f"\ue000{i}\ue001" for i in parts]
+
+
+def _template(folder: Path) -> str:
+    """A template in a file of its own, as later and as earlier checkpoints have it."""
+    file, earlier = folder / "chat_template.jinja", folder / "chat_template.json"
+    if file.exists():
+        return file.read_text()
+    return json.loads(earlier.read_text())["chat_template"] if earlier.exists() else ""

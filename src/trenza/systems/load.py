@@ -11,6 +11,7 @@ from trenza.checkpoints import parts, public
 from trenza.checkpoints.folder import fill, load_folder, read_config
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
+from trenza.systems import imported
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.systems.llava import Llava, LlavaConfig
@@ -108,7 +109,13 @@ def fill_trained(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> 
 
 
 # What "system" in config.json says of a folder of ours -> who loads it.
-SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {"braid": braided, "llava": llava}
+SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {
+    "braid": braided,
+    "llava": llava,
+    "blip2": imported.responder,
+    "flamingo": imported.responder,
+    "llava_public": imported.responder,
+}
 
 
 def responder(model: str | None = None) -> StreamingResponder:
