@@ -15,6 +15,7 @@ from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Video
 from trenza.signals.normalise import square
+from trenza.systems import batch
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.braid import Braided
 from trenza.systems.references import references
@@ -22,6 +23,7 @@ from trenza.systems.splice import Piece, splice
 from trenza.towers import hearing
 
 VIDEO_FRAMES = 8
+REMEMBERED = 512  # media whose tokens are kept while many conversations are answered
 TURN_ENDS = "<|im_end|>"
 
 
@@ -48,6 +50,7 @@ class LlavaResponder:
         self.timings, self.warnings = Timings(), Counter[str]()
         self._end = tokenizer.token(TURN_ENDS)
         self._reference_tokens: dict[tuple, list[Tensor]] = {}
+        self._seen: dict[str, Tensor] = {}  # media tokens by content, of conversations that come in numbers
 
     # --- from conversation to prompt -------------------------------------------------------------
 
@@ -86,7 +89,8 @@ class LlavaResponder:
                 pieces.append(self.tokenizer.encode(signal))
             else:
                 media[len(pieces)] = signal
-                pieces.append(self.encode(signal))
+                kept = self._seen.get(signal.content_hash) if self._seen else None
+                pieces.append(self.encode(signal) if kept is None else kept)
         ready = Prompt(pieces, media)
         if ready.tokens >= self.context:
             raise UsageError(
@@ -146,6 +150,44 @@ class LlavaResponder:
         )  # fmt: skip
         usage = Usage(prompt.tokens, prompt.media_tokens, len(tokens))
         return Answer(text=text.strip(), evidence=(), support=raised, usage=usage, abstained=False)
+
+    # --- many at once ----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def respond_many(self, conversations: Sequence[Conversation]) -> list[Answer]:
+        """The greedy answers of `respond` without support, decoded side by side."""
+        self._remember(conversations)
+        prompts = [self.prompt(c) for c in conversations]
+        rooms = [min(Sampling().max_tokens, self.context - p.tokens) for p in prompts]
+        made = batch.greedy(self.model.language, [p.pieces for p in prompts], self._end, rooms)
+        return [
+            Answer(self.tokenizer.decode(tokens).strip(), (), None, Usage(p.tokens, p.media_tokens, len(tokens)))
+            for p, tokens in zip(prompts, made, strict=True)
+        ]
+
+    @torch.no_grad()
+    def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
+        """`score` of each conversation's candidates; whatever prompts share is computed once."""
+        self._remember([conversation for conversation, _ in requests])
+        prompts = [self.prompt(conversation).pieces for conversation, _ in requests]
+        answers = [[[*self.tokenizer.encode(c), self._end] for c in candidates] for _, candidates in requests]
+        return batch.log_likelihoods(self.model.language, prompts, answers)
+
+    def _remember(self, conversations: Sequence[Conversation]) -> None:
+        """Encode the media of some conversations, each once, pictures together; kept for the next ones."""
+        signals = [p.signal for c in conversations for p in c.parts if not isinstance(p.signal, str)]
+        media = {signal.content_hash: signal for signal in signals if signal.content_hash not in self._seen}
+        pictures = [(name, signal) for name, signal in media.items() if isinstance(signal, Image)]
+        while len(self._seen) > REMEMBERED:
+            self._seen.pop(next(iter(self._seen)))
+        for start in range(0, len(pictures), batch.ROWS):
+            names, some = zip(*pictures[start : start + batch.ROWS], strict=True)
+            features = self.model.braid.picture_features(torch.cat([self._pixels(s.pixels[None]) for s in some]))
+            for name, feature in zip(names, features, strict=True):
+                self._seen[name] = self.model.braid.picture_tokens(feature[None])
+        for name, signal in media.items():
+            if name not in self._seen:
+                self._seen[name] = self.encode(signal)
 
     # --- scores ----------------------------------------------------------------------------------
 
