@@ -1,0 +1,197 @@
+"""Trains the codecs of the native system: pictures and sounds to codes and back, in minutes on a CPU.
+
+    python -m trenza.align.codec image --out runs/picture-codec
+    python -m trenza.align.codec audio --out runs/sound-codec
+
+Learns by mean squared error alone, from train splits; the folder holds the codec, its curve (metrics.jsonl) and what
+was measured on pictures and sounds that no training reads (report.json).
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from trenza.align.augment import place
+from trenza.align.concepts import on_white, photograph_crops, rendered, training_pictures
+from trenza.bridges.native import Codec
+from trenza.data.corpora import pictures
+from trenza.data.corpora.registry import corpus
+from trenza.signals import decode
+from trenza.systems import codecs
+
+DRAWN, CROPS, HELD_OUT = 4000, 60, 200  # drawings; crops of each photograph; test items of a kind
+RECORDINGS = {"stamp-sounds": 400, "espeak": 400}  # train recordings of each source
+DECIBELS = 40  # of one unit of Whisper's scaled log-mel
+RATE, WARMUP = 2e-3, 100
+
+Draw = Callable[[int, Generator], Tensor]  # a batch of so many media
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def _shrunk(planar: np.ndarray) -> Tensor:
+    """uint8 [N, C, H, W] to uint8 at the codec's size."""
+    parts = [
+        F.interpolate(part.float(), codecs.PIXELS, mode="area").round().to(torch.uint8)
+        for part in torch.from_numpy(planar).split(256)
+    ]
+    return torch.cat(parts)
+
+
+def picture_training(seed: int) -> Draw:
+    """Cut-outs turned and moved, on white or on one colour, and crops of photographs."""
+    chosen = training_pictures()
+    order = np.random.default_rng(seed).permutation(len(chosen))[:DRAWN]
+    cutouts = _shrunk(rendered([chosen[i] for i in order])[1])
+    crops = _shrunk(photograph_crops(False, CROPS, seed))
+
+    def draw(count: int, rng: Generator) -> Tensor:
+        some = cutouts[torch.randint(len(cutouts), (count,), generator=rng)].float() / 255
+        placed = place(some, torch.ones(count, dtype=torch.bool), codecs.PIXELS, rng)
+        ground = torch.rand(count, 3, 1, 1, generator=rng)
+        ground[torch.rand(count, generator=rng) < 0.5] = 1.0
+        drawn = placed[:, :3] + ground * (1 - placed[:, 3:])
+        photographs = crops[torch.randint(len(crops), (count,), generator=rng)].float() / 255
+        is_photograph = (torch.rand(count, generator=rng) < 0.3)[:, None, None, None]
+        return torch.where(is_photograph, photographs, drawn) * 2 - 1
+
+    return draw
+
+
+def picture_tests(seed: int) -> dict[str, Tensor]:
+    """Held-out pictures in -1..1: a hand never trained on, test stamps, crops of test photographs."""
+    hand = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
+    chosen = np.random.default_rng(seed).permutation(len(hand))[:HELD_OUT]
+    stamps = [p for p in pictures.stamps() if p.test][:HELD_OUT]
+    sets = {
+        "openmoji": on_white(rendered([hand[i] for i in chosen])[1]),
+        "test stamps": on_white(rendered(stamps)[1]),
+        "photograph crops": photograph_crops(True, 20, seed),
+    }
+    return {name: _shrunk(planar).float() / 127.5 - 1 for name, planar in sets.items()}
+
+
+def psnr(codec: Codec, media: Tensor) -> Tensor:
+    """Peak signal to noise of each picture in -1..1 after the codec, in dB."""
+    back = codec.decode(codec.encode(media)).clamp(-1, 1)
+    return -10 * ((back - media) / 2).square().mean((1, 2, 3)).log10()
+
+
+# --- sounds ---------------------------------------------------------------------------------------
+
+
+def _windows(name: str, split: str, most: int) -> Tensor:
+    """Log-mel windows [n, 80, 300] of the first recordings of a corpus' split."""
+    found: list[Tensor] = []
+    for entry in corpus(name).entries(("en",)):
+        if len(found) == most:
+            break
+        pair = entry.make()
+        if getattr(pair, "split", "") == split:
+            found.append(codecs.heard(torch.tensor(decode(pair.media.data, kind="audio").samples)))  # type: ignore[union-attr]
+    return torch.cat(found)
+
+
+def sound_training(seed: int) -> Draw:
+    """Windows of sound effects and of spoken names, each source as often as the other, louder or softer."""
+    sources = [_windows(name, "train", most) for name, most in RECORDINGS.items()]
+
+    def draw(count: int, rng: Generator) -> Tensor:
+        picked = [s[torch.randint(len(s), (count,), generator=rng)] for s in sources]
+        which = torch.randint(len(sources), (count,), generator=rng)
+        return torch.stack(picked)[which, torch.arange(count)]
+
+    return draw
+
+
+def sound_tests(seed: int) -> dict[str, Tensor]:
+    return {name: _windows(name, "test", HELD_OUT // 2) for name in RECORDINGS}
+
+
+def decibels(codec: Codec, media: Tensor) -> Tensor:
+    """Root mean squared error of each window's log-mel spectrogram after the codec, in dB."""
+    back = codec.decode(codec.encode(media))
+    return DECIBELS * (back - media).square().mean((1, 2)).sqrt()
+
+
+KINDS = {
+    "image": (picture_training, picture_tests, psnr, "PSNR in dB"),
+    "audio": (sound_training, sound_tests, decibels, "log-mel error in dB"),
+}
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def train(codec: Codec, draw: Draw, steps: int, batch: int, seed: int, told: Callable[[dict], None]) -> None:
+    """In place; `told` is given step, loss and seconds every 50 steps."""
+    rng, begun, run = torch.Generator().manual_seed(seed), time.time(), 0.0
+    optimiser = torch.optim.AdamW(codec.parameters(), RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=min(WARMUP / steps, 0.3))
+    for step in range(1, steps + 1):
+        media = draw(batch, rng)
+        loss = (codec(media) - media).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        run += float(loss.detach())
+        if step % 50 == 0 or step == steps:
+            told({"step": step, "loss": run / (step % 50 or 50), "seconds": round(time.time() - begun, 1)})
+            run = 0.0
+    codec.eval()
+
+
+def measured(values: Tensor, seed: int, draws: int = 2000) -> list[float]:
+    """Mean and its 95% percentile bootstrap interval."""
+    rng = np.random.default_rng(seed)
+    own = values.numpy()
+    means = own[rng.integers(0, len(own), (draws, len(own)))].mean(1)
+    return [float(own.mean()), *np.percentile(means, [2.5, 97.5]).tolist()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    training, tests, measure, unit = KINDS[args.kind]
+    torch.manual_seed(args.seed)
+    codec, draw = Codec(codecs.CONFIGS[args.kind]), training(args.seed)
+    rows: list[dict] = []
+
+    def told(row: dict) -> None:
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+
+    train(codec, draw, args.steps, args.batch, args.seed, told)
+    codecs.save(codec, args.out)
+    held_out = tests(args.seed)
+    used = torch.cat([codec.encode(media).flatten() for media in held_out.values()]).unique()
+    report = {
+        "kind": args.kind, "unit": unit, "steps": args.steps, "batch": args.batch, "seed": args.seed,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seconds": rows[-1]["seconds"],
+        "parameters": sum(p.numel() for p in codec.parameters()), "codes used of held-out": len(used),
+        "codes": codec.config.codes,
+        "held out": {n: [*measured(measure(codec, m), args.seed), len(m)] for n, m in held_out.items()},
+    }  # fmt: skip
+    (args.out / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

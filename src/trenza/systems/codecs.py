@@ -1,0 +1,101 @@
+"""Pictures and sounds to codes and back: what the native system reads and writes.
+
+A picture is 64 by 64 pixels, a sound the log-mel spectrogram that Whisper hears, in windows of 3 s; both go through a
+codec of the same kind (`bridges/native.py`). A spectrogram has lost its phases, so a sound is found again by Griffin
+and Lim's iteration (1984).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trenza.bridges.native import Codec, CodecConfig
+from trenza.checkpoints.folder import fill, load_folder, save_folder
+from trenza.checkpoints.settings import parse
+from trenza.signals import Image, Signal, square
+from trenza.signals.media import Audio, Video
+from trenza.systems.examples import Medium
+from trenza.towers import hearing
+from trenza.towers.whisper import HOP, WINDOW, log_mel, mel_filters, pad_seconds
+
+PIXELS = 64
+LEVELS = (8, 5, 5, 5)  # 1,000 codes (Mentzer et al. 2023, table 1)
+PICTURES = CodecConfig(2, 3, (32, 64, 128), LEVELS)  # 8 by 8 codes a picture
+SOUNDS = CodecConfig(1, 80, (192, 192), LEVELS)  # 25 codes a second
+CONFIGS = {"image": PICTURES, "audio": SOUNDS}
+ITERATIONS = 32  # of Griffin and Lim
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] to [N, 3, H, W] in -1..1."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def as_pixels(media: Tensor) -> Tensor:
+    """The way back, uint8 [N, H, W, 3]."""
+    return ((media.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def heard(samples: Tensor) -> Tensor:
+    """Samples [N] to log-mel windows of 3 s, [windows, 80, 300]."""
+    return log_mel(torch.stack([pad_seconds(w, hearing.WINDOW_SECONDS) for w in hearing.windows(samples)]))
+
+
+def audible(mel: Tensor, seed: int = 0) -> Tensor:
+    """Log-mel windows [windows, 80, frames], as `log_mel` scales them, to samples [N]; windows follow each other."""
+    power = 10 ** (mel.float() * 4 - 4)  # [windows, 80, frames]
+    magnitude = (torch.linalg.pinv(mel_filters(mel.shape[1])) @ power).clamp(min=0).sqrt()
+    window, size = torch.hann_window(WINDOW), mel.shape[-1] * HOP
+    generator = torch.Generator().manual_seed(seed)
+    phases = torch.rand(magnitude.shape, generator=generator) * 2 * torch.pi
+    samples = torch.zeros(len(mel), size)
+    for _ in range(ITERATIONS):
+        spectrum = F.pad(torch.polar(magnitude, phases), (0, 1))  # the frame that log_mel leaves out
+        samples = torch.istft(spectrum, WINDOW, HOP, window=window, length=size)
+        phases = torch.stft(samples, WINDOW, HOP, window=window, return_complex=True)[..., :-1].angle()
+    return samples.flatten()
+
+
+class Codecs(nn.ModuleDict):
+    """A codec by kind of medium, frozen. Signals to media whose features are codes [N, T, 1], and back."""
+
+    def codes(self, signal: Signal) -> Medium:
+        """Raises UsageError from the system for a kind without a codec, when the medium is read."""
+        if isinstance(signal, Audio):
+            return Medium("audio", self._coded("audio", heard(torch.tensor(signal.samples))))
+        frames = [signal.pixels] if isinstance(signal, Image) else list(signal.frames)  # type: ignore[union-attr]
+        squares = [torch.from_numpy(square(Image(np.ascontiguousarray(f)), PIXELS)) for f in frames]
+        kind = "video" if isinstance(signal, Video) else "image"
+        return Medium(kind, self._coded("image", normalised(torch.stack(squares))))
+
+    def _coded(self, kind: str, media: Tensor) -> Tensor:
+        return self[kind].encode(media).flatten(1)[..., None].float()  # type: ignore[operator, union-attr]
+
+    def picture(self, codes: Sequence[int]) -> Image:
+        """64 codes to a picture."""
+        side = PIXELS >> len(PICTURES.widths)
+        media = self["image"].decode(torch.tensor(codes).view(1, side, side))  # type: ignore[operator, union-attr]
+        return Image(as_pixels(media)[0].numpy())
+
+    def sound(self, codes: Sequence[int]) -> Audio:
+        """Codes of windows of 75 to a sound."""
+        steps = round(hearing.WINDOW_SECONDS * 100) >> len(SOUNDS.widths)
+        return Audio(audible(self["audio"].decode(torch.tensor(codes).view(-1, steps))).numpy())  # type: ignore[operator, union-attr]
+
+
+def save(codec: Codec, folder: Path) -> None:
+    save_folder(folder, {"system": "codec", **asdict(codec.config)}, codec.state_dict())
+
+
+def load(folder: Path) -> Codec:
+    """A codec that `save` wrote. Raises WeightsError."""
+    config, weights = load_folder(folder)
+    config.pop("system", None)
+    codec = Codec(parse(CodecConfig, config, str(folder / "config.json")))
+    fill(codec, weights, folder / "model.safetensors")
+    return codec.eval().requires_grad_(False)

@@ -1,0 +1,49 @@
+"""Signals to codes and back; a spectrogram becomes a sound that has that spectrogram again."""
+
+import numpy as np
+import torch
+
+from trenza.bridges.native import Codec, CodecConfig
+from trenza.signals import Audio, Image, Video
+from trenza.systems import codecs
+from trenza.systems.codecs import Codecs
+
+
+def tiny() -> Codecs:
+    torch.manual_seed(0)
+    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 2)), "audio": CodecConfig(1, 80, (8, 8), (3, 2))}
+    return Codecs({kind: Codec(config) for kind, config in made.items()}).eval().requires_grad_(False)
+
+
+def test_each_kind_of_signal_becomes_codes_and_signals_again():
+    kinds, rng = tiny(), np.random.default_rng(0)
+    picture = kinds.codes(Image(rng.integers(0, 256, (50, 90, 3), np.uint8)))
+    film = kinds.codes(Video(rng.integers(0, 256, (3, 40, 40, 3), np.uint8), np.arange(3.0)))
+    sound = kinds.codes(Audio(rng.standard_normal(16_000 * 4).astype(np.float32)))
+    assert (picture.kind, picture.features.shape) == ("image", (1, 64, 1))
+    assert (film.kind, film.features.shape) == ("video", (3, 64, 1))
+    assert (sound.kind, sound.features.shape) == ("audio", (2, 75, 1))
+    assert kinds.picture(picture.features.flatten().long().tolist()).pixels.shape == (64, 64, 3)
+    assert kinds.sound(sound.features.flatten().long().tolist()).samples.shape == (16_000 * 6,)
+
+
+def test_pixels_survive_normalising():
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(codecs.as_pixels(codecs.normalised(pixels)), pixels)
+
+
+def test_a_sound_found_from_its_spectrogram_has_that_spectrogram():
+    seconds = torch.arange(48_000) / 16_000
+    tone = 0.3 * torch.sin(2 * torch.pi * 440 * seconds) * (seconds < 2)
+    mel = codecs.heard(tone)
+    again = codecs.heard(codecs.audible(mel))
+    other = codecs.heard(0.3 * torch.sin(2 * torch.pi * 1500 * seconds))
+    assert (again - mel).abs().mean() < 0.5 * (other - mel).abs().mean()
+    assert again[0, :, 50].argmax() == mel[0, :, 50].argmax()
+
+
+def test_a_codec_is_kept_and_read_back(tmp_path):
+    codec = tiny()["audio"]
+    codecs.save(codec, tmp_path / "codec")
+    mel = torch.rand(1, 80, 40, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(codecs.load(tmp_path / "codec").encode(mel), codec.encode(mel))
