@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from trenza.align.conversations import Talk
 from trenza.align.features import Look
 from trenza.align.recipe import Recipe
 from trenza.checkpoints.folder import load_folder, save_folder
+from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import UsageError, WeightsError
 from trenza.signals import decode
 from trenza.systems import load
@@ -21,6 +22,20 @@ from trenza.systems.examples import Medium
 from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
 from trenza.systems.sensing import SIZES, Grids
 from trenza.towers.language import LanguageModel
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The pretrained parts that a training stands on, all frozen."""
+
+    language: LanguageModel
+    tokenizer: Tokenizer
+    grids: Grids
+
+
+def pinned() -> Parts:
+    """The pinned parts, fetched on first use."""
+    return Parts(*load.language(), load.grids())
 
 
 def llava(recipe: Recipe, language: LanguageModel, grids: Grids) -> Llava:

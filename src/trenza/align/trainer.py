@@ -17,10 +17,10 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from trenza.align import assemble, saving
+from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
 from trenza.errors import TrainingError, UsageError
-from trenza.systems import load
 from trenza.systems.examples import Example
 
 CLIP = 1.0
@@ -59,16 +59,14 @@ def rate(step: int, recipe: Recipe) -> float:
 class Trainer:
     """A training in `recipe.out`: metrics.jsonl, samples.jsonl, tensorboard/, checkpoints/, model/."""
 
-    def __init__(self, recipe: Recipe, told: Told = lambda what, done, total: None):
+    def __init__(self, recipe: Recipe, parts: Parts, told: Told = lambda what, done, total: None):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
-        language, tokenizer = load.language()
-        grids = load.grids()
-        self.system = assemble.system(recipe, language, grids)
-        self.words, self.tokenizer = Words(tokenizer), tokenizer
+        self.system = assemble.system(recipe, parts.language, parts.grids)
+        self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
         self.places = getattr(self.system, "places", None)
-        look, tower = assemble.look_with(grids)
+        look, tower = assemble.look_with(parts.grids)
         rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
         with self.accelerator.main_process_first():  # what the first one has seen, the others find on disk
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
@@ -118,7 +116,18 @@ class Trainer:
     # --- steps ------------------------------------------------------------------------------------
 
     def run(self, watch: Watch = lambda row: None) -> Path:
-        """Train what is left; the folder of the trained model. Raises TrainingError when the loss isn't finite."""
+        """Train what is left; the folder of the trained model.
+
+        Raises TrainingError when the loss isn't finite, UsageError when the disk is full.
+        """
+        try:
+            return self._run(watch)
+        except OSError as error:
+            raise UsageError(
+                f"out: {self.recipe.out} can't be written to ({error}); free some disk and run the same command again"
+            ) from error
+
+    def _run(self, watch: Watch) -> Path:
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
         out, main = self.recipe.out, self.accelerator.is_main_process

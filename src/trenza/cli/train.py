@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from trenza.align import recipe as recipes
 
     recipe = recipes.load(options.recipe, options.change)
-    from trenza.align.trainer import Trainer  # torch and transformers take seconds to import
+    from trenza.align.trainer import Trainer
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
