@@ -21,15 +21,18 @@ def run(options: argparse.Namespace) -> int:
     from trenza.align import recipe as recipes
 
     recipe = recipes.load(options.recipe, options.change)
+    from trenza.align import assemble  # torch and transformers take seconds to import
     from trenza.align.trainer import Trainer
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("reading data", total=None)
-        trainer = Trainer(
-            recipe, lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
-        )
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        trainer = Trainer(recipe, assemble.pinned(), told)
         for lost in trainer.feed.lost:
             print(f"left out: {lost}", file=sys.stderr)
         bar.update(task, description="training", completed=trainer.done, total=recipe.steps)
