@@ -75,6 +75,7 @@ def test_a_filtered_copy_has_no_findings_left(folder, tmp_path, capsys):
         (("audit", "nowhere"), "nowhere"),
         (("audit", ".", "--fail-if", "beauty>0"), "beauty"),
         (("audit", ".", "--fail-if", "broken>many"), "broken>many"),
+        (("audit", ".", "--filtered", "."), "not empty"),
         (("build", "nothing-known", "--out", "out"), "nothing-known"),
         (("build", "worlds", "--out", "out"), "--items"),
         (("build", "worlds", "--items", "8", "--languages", "xx", "--out", "out"), "xx"),

@@ -94,6 +94,10 @@ def _build(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     from trenza.data.quality import audit, page
 
+    for condition in options.fail_if:  # wrong use is said at once, not after an hour
+        page.limit_of(condition)
+    if options.filtered:
+        page.check_new(options.filtered)
     score = judge(options.mismatch) if options.mismatch is not None else None
     read_text = _reader() if options.ocr else None
     embed = embedder(options.embed) if options.embed is not None else None

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +15,7 @@ from PIL import Image as Pillow
 from trenza.data.files import Broken, whole
 from trenza.data.formats import webdataset
 from trenza.data.quality.gather import named_samples
-from trenza.data.quality.report import Finding, Report
+from trenza.data.quality.report import CATEGORIES, Finding, Report
 from trenza.data.samples import Item, Media
 from trenza.data.shards import Sample
 from trenza.errors import DataError, SignalError
@@ -113,9 +115,11 @@ def _picture(media: Media) -> str:
 
 
 def write_filtered(report: Report, path: Path, out: Path) -> int:
-    """A copy as WebDataset shards of every sample that nothing was found against; how many they are."""
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out} is there already and not empty; give a new name")
+    """A copy as WebDataset shards of every sample that nothing was found against; how many they are.
+
+    Raises DataError when something else is at `out`.
+    """
+    check_new(out)
     flagged = report.flagged()
     kept = 0
 
@@ -126,25 +130,46 @@ def write_filtered(report: Report, path: Path, out: Path) -> int:
                 kept += 1
                 yield replace(sample, key=name)
 
-    webdataset.write(out, clean())
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        webdataset.write(partial, clean())
+        partial.replace(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return kept
 
 
+def check_new(out: Path) -> None:
+    """Raises DataError when something is there already."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is there already and not empty; give a new name")
+
+
+def limit_of(condition: str) -> tuple[str, float, bool]:
+    """A condition as "duplicates>10" or "broken>0.5%": category, limit, and whether that is a share.
+
+    Raises DataError for another form.
+    """
+    name, sign, limit = condition.partition(">")
+    try:
+        most = float(limit.removesuffix("%"))
+    except ValueError:
+        sign = ""
+    if name not in CATEGORIES or not sign:
+        known = ", ".join(CATEGORIES)
+        raise DataError(f"--fail-if {condition!r} isn't NAME>NUMBER or NAME>SHARE%; names: {known}")
+    return name, most, limit.endswith("%")
+
+
 def exceeded(report: Report, conditions: list[str]) -> list[str]:
-    """The conditions, as "duplicates>10" or "broken>0.5%", that this report breaks. Raises DataError for a bad one."""
+    """The conditions that this report breaks. Raises DataError for a bad one, or one of a check that wasn't made."""
     broken = []
     counts = report.counts()
     for condition in conditions:
-        name, sign, limit = condition.partition(">")
-        try:
-            most = float(limit.removesuffix("%")) * (report.samples / 100 if limit.endswith("%") else 1)
-        except ValueError:
-            sign = ""
-        if name not in counts or not sign:
-            known = ", ".join(counts)
-            raise DataError(f"--fail-if {condition!r} isn't NAME>NUMBER or NAME>SHARE%; names: {known}")
+        name, most, share = limit_of(condition)
         if name in report.skipped:
             raise DataError(f"--fail-if {condition!r} asks for a check that wasn't made: {report.skipped[name]}")
-        if counts[name] > most:
+        if counts[name] > most * (report.samples / 100 if share else 1):
             broken.append(f"{condition} ({counts[name]:,} of {report.samples:,})")
     return broken
