@@ -10,9 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from trenza.align import lexicon
 from trenza.align.conversations import Talk
 from trenza.align.features import Look
+from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import Recipe
+from trenza.align.simulated import Simulated
+from trenza.bridges.perceived import EventTokens, ObjectTokens
 from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import UsageError, WeightsError
@@ -31,6 +35,7 @@ class Parts:
     language: LanguageModel
     tokenizer: Tokenizer
     grids: Grids
+    lexicon: Callable[[], Lexicon] = lexicon.of_the_default
 
 
 def pinned() -> Parts:
@@ -38,21 +43,33 @@ def pinned() -> Parts:
     return Parts(*load.language(), load.grids())
 
 
-def llava(recipe: Recipe, language: LanguageModel, grids: Grids) -> Llava:
-    bridges = {k: BridgeConfig(recipe.bridge, grids.widths[k], size) for k, size in SIZES.items()}
-    return Llava(LlavaConfig(bridges, recipe.rank), language, recipe.seed)
+def llava(recipe: Recipe, parts: Parts) -> Llava:
+    if recipe.perceive == "grid":
+        bridges = {k: BridgeConfig(recipe.bridge, parts.grids.widths[k], size) for k, size in SIZES.items()}
+        return Llava(LlavaConfig(bridges, recipe.rank), parts.language, recipe.seed)
+    words = parts.lexicon()
+    bridges = {
+        "image": BridgeConfig("objects", languages=2, names=len(words.names)),
+        "audio": BridgeConfig("events", languages=2, names=len(words.sounds), words=len(words.heard)),
+        "lines": BridgeConfig("lines"),
+    }
+    model = Llava(LlavaConfig(bridges, recipe.rank), parts.language, recipe.seed)
+    objects, events = model.bridges["image"], model.bridges["audio"]
+    assert isinstance(objects, ObjectTokens) and isinstance(events, EventTokens)
+    words.spell(objects, events, parts.tokenizer.encode)
+    return model
 
 
 # What a recipe calls `system` -> who makes it, untrained, around the pinned language model. Any: it is both a module
 # and a `System`, which types can't say.
-SYSTEMS: dict[str, Callable[[Recipe, LanguageModel, Grids], Any]] = {"llava": llava}
+SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {"llava": llava}
 
 
-def system(recipe: Recipe, language: LanguageModel, grids: Grids) -> Any:
+def system(recipe: Recipe, parts: Parts) -> Any:
     """The system of a recipe, from `start` where it names a folder. Raises UsageError, WeightsError."""
     if recipe.system not in SYSTEMS:
         raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
-    model = SYSTEMS[recipe.system](recipe, language, grids)
+    model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)
     return model
@@ -84,8 +101,18 @@ def save(model: Any, name: str, folder: Path) -> None:
     save_folder(folder, config_of(model, name), own_weights(model))
 
 
-def look_with(grids: Grids) -> tuple[Look, str]:
-    """How talks are looked at by the bench's towers, and a hash that tells these towers from others."""
+def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
+    """How talks are looked at, and a hash that tells these towers from others."""
+    if recipe.perceive == "simulated":
+        words = parts.lexicon()
+        ears = lexicon.whisper_words()
+        simulated = Simulated(
+            words.names, words.sounds, lambda text: ears.encode(text, add_special_tokens=False).ids,
+            parts.tokenizer.encode, seed=recipe.seed,
+        )  # fmt: skip
+        told = repr((words.names, words.sounds, simulated.errors, recipe.seed))
+        return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
+    grids = parts.grids
 
     def look(some: list[Talk]) -> list[tuple[Medium, ...]]:
         signals = [[decode(m.data, name=talk.key, kind=m.kind) for m in talk.media] for talk in some]

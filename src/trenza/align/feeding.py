@@ -76,6 +76,8 @@ class Feed:
         """A folder of feature shards of one source, and the hash of the data's manifest."""
         folder = source.path or _built(source, told)
         shards = shards_of(folder)
+        if not shards:
+            raise UsageError(f"data: {folder} has no shards; build them with `trenza data build ... --out {folder}`")
         manifest = folder / "manifest.json"
         known = {}
         if manifest.is_file():

@@ -63,10 +63,10 @@ class Trainer:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
-        self.system = assemble.system(recipe, parts.language, parts.grids)
+        self.system = assemble.system(recipe, parts)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
         self.places = getattr(self.system, "places", None)
-        look, tower = assemble.look_with(parts.grids)
+        look, tower = assemble.look_with(recipe, parts)
         rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
         with self.accelerator.main_process_first():  # what the first one has seen, the others find on disk
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from trenza.bridges.vocabulary import SLOTS as WORD_SLOTS
+
 SLOTS = 6  # tokens of one name
 NONE = -1
 RIVALS = 8
@@ -80,7 +82,8 @@ class EventTokens(nn.Module):
     def __init__(self, width: int, languages: int, names: int, words: int):
         super().__init__()
         self.names = Names(languages, names)
-        self.register_buffer("words", torch.full((words, SLOTS), NONE, dtype=torch.int32))  # of Whisper's vocabulary
+        # Of Whisper's vocabulary, as `vocabulary.spell` makes it: words that begin, and words that follow.
+        self.register_buffer("words", torch.full((2, words, WORD_SLOTS), NONE, dtype=torch.int32))
         self.words: Tensor
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
         self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
@@ -92,7 +95,8 @@ class EventTokens(nn.Module):
             said = row[4 : 4 + SAID].long()
             tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
             if row[0] > 0.5:
-                spelling = self.words[said[said >= 0]].long()
+                said = said[said >= 0]
+                spelling = self.words[(torch.arange(len(said)) > 0).long(), said].long()
                 tokens.append(embed(spelling[spelling != NONE]).float())
             else:
                 tokens.append(self.names(row[24:32], row[32:40], embed))

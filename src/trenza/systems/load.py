@@ -26,6 +26,7 @@ from trenza.towers.language import LanguageModel
 from trenza.towers.whisper import Whisper
 
 DEFAULT = Path(__file__).parents[1] / "default"
+OBJECTS = Path(__file__).parents[1] / "default_objects"
 EVENTS = Path(__file__).parents[1] / "default_events"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")

@@ -1,0 +1,68 @@
+"""The words that the default's detectors can say, in English and Spanish, and their spelling for the language model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer as Vocabulary
+
+from trenza.bridges.perceived import EventTokens, ObjectTokens, spelled
+from trenza.bridges.vocabulary import spell
+from trenza.checkpoints.folder import read_config
+from trenza.checkpoints.parts import whisper_folder
+from trenza.data.corpora.drawn import captions, emoji_names
+from trenza.data.corpora.fetch import package_folder
+from trenza.data.corpora.pictures import STAMPS, stamps
+from trenza.data.names import noun
+from trenza.data.worlds.drawing import COLOURS
+from trenza.systems import load
+from trenza.towers.hearing import END
+
+Encode = Callable[[str], list[int]]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """names, sounds: (English, Spanish) of each number that the detectors say. heard: texts of Whisper's tokens."""
+
+    names: list[tuple[str, str]]
+    sounds: list[tuple[str, str]]
+    heard: list[str]
+
+    @torch.no_grad()
+    def spell(self, objects: ObjectTokens, events: EventTokens, encode: Encode) -> None:
+        """Fill the bridges' tables."""
+        for bridge, pairs in ((objects, self.names), (events, self.sounds)):
+            bridge.names.spelling.copy_(torch.stack([spelled(texts, encode) for texts in zip(*pairs, strict=True)]))
+        objects.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
+        events.words.copy_(spell(self.heard, encode))
+
+
+def of_the_default() -> Lexicon:
+    """What the shipped detectors were trained to say."""
+    names = translated(read_config(load.OBJECTS)["names"])
+    sounds = [(english, spanish) for english, spanish in read_config(load.EVENTS)["names"]]
+    ears = whisper_words()
+    return Lexicon(names, sounds, [ears.decode([number]) for number in range(END)])
+
+
+def whisper_words() -> Vocabulary:
+    return Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
+
+
+def translated(names: Sequence[str]) -> list[tuple[str, str]]:
+    """(English, Spanish) of each name. Stamps of the test split lend their captions to no name."""
+    english, spanish = emoji_names("en"), emoji_names("es")
+    known = {noun(name): noun(spanish[points]) for points, name in english.items() if points in spanish}
+    root = package_folder("tuxpaint-stamps-default") / STAMPS
+    for stamp in stamps():
+        said = {} if stamp.test else captions(root / f"{stamp.key}.txt")
+        if "en" in said and "es" in said:
+            known.setdefault(noun(said["en"]), _noun(said["es"]))
+    return [(name, known.get(name, name)) for name in names]
+
+
+def _noun(caption: str) -> str:
+    """A Spanish caption without its article."""
+    first, _, rest = noun(caption).partition(" ")
+    return rest if first in ("un", "una", "unos", "unas", "el", "la", "los", "las") and rest else noun(caption)

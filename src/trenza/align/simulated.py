@@ -1,0 +1,162 @@
+"""Worlds as the default's detectors would perceive them, made from the truth with the detectors' own kinds of errors.
+
+The language stage learns from these while the detectors are still in training, and from a hundred times more worlds
+than could be drawn. Errors are drawn anew for every talk, seeded by its key.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trenza.align.conversations import Talk
+from trenza.bridges.perceived import COLOURS, EVENT_COLUMNS, LINE_COLUMNS, LINE_TOKENS, OBJECT_COLUMNS, RIVALS, SAID
+from trenza.data.worlds.drawing import COLOURS as PALETTE
+from trenza.systems.examples import Medium
+
+Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
+LABEL_LEFT, LETTER = 0.055, 0.02  # where a form's labels stand, and how wide their letters are
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How often and how far detectors are wrong. jitter: of a box's corner, in shares of the box's side."""
+
+    missed: float = 0.03
+    invented: float = 0.03
+    wrong_name: float = 0.06
+    wrong_colour: float = 0.04
+    jitter: float = 0.03
+    seconds: float = 0.04
+
+
+class Simulated:
+    """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 28].
+
+    A talk about what detectors don't perceive (switches, charts, videos, names unknown to them) gets no media.
+    whisper: text to tokens of the listener. words: text to tokens of the language model.
+    """
+
+    def __init__(
+        self, names: Pairs, sounds: Pairs, whisper: Callable[[str], list[int]], words: Callable[[str], list[int]],
+        errors: Errors = Errors(), seed: int = 0,
+    ):  # fmt: skip
+        self.names, self.sounds = _numbers(names), _numbers(sounds)
+        self.name_count, self.sound_count = len(names), len(sounds)
+        self.whisper, self.words, self.errors, self.seed = whisper, words, errors, seed
+
+    def __call__(self, some: list[Talk]) -> list[tuple[Medium, ...]]:
+        return [self._talk(talk) for talk in some]
+
+    def _talk(self, talk: Talk) -> tuple[Medium, ...]:
+        digest = hashlib.sha256(f"{self.seed}|{talk.key}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+        media: list[Medium] = []
+        for truth in talk.truth:
+            try:
+                media += self._medium(truth, rng)
+            except KeyError:  # nothing a detector could say
+                return ()
+        return tuple(media) if len(talk.truth) == len(talk.media) else ()
+
+    def _medium(self, truth: dict[str, Any], rng: np.random.Generator) -> list[Medium]:
+        if "times" in truth:
+            raise KeyError("a film")
+        if "objects" in truth:
+            lines = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
+            return [Medium("image", self._objects(truth["objects"], rng)), *self._lines(lines, rng)]
+        if "sounds" in truth:
+            return [Medium("audio", self._events(truth["sounds"], rng))]
+        nothing = Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS))
+        if "fields" in truth:
+            lines = []
+            for label, value in truth["fields"].items():
+                x0, y0, x1, y1 = truth["boxes"][label]
+                right = min(LABEL_LEFT + LETTER * (len(label) + 1), x0)
+                lines += [(f"{label}:", [LABEL_LEFT, y0, right, y1]), (value, [x0, y0, x1, y1])]
+            return [nothing, *self._lines(lines, rng)]
+        if any(e["state"] in ("on", "off") for e in truth["elements"]):
+            raise KeyError("a switch")
+        lines = [(text, e["box"]) for e in truth["elements"] for text in (e["label"], e["state"]) if text]
+        return [nothing, *self._lines(lines, rng)]
+
+    # --- what is perceived ------------------------------------------------------------------------
+
+    def _objects(self, truth: list[dict[str, Any]], rng: np.random.Generator) -> Tensor:
+        rows = []
+        for thing in truth:
+            number = self.names[thing["name"]]
+            if rng.random() >= self.errors.missed:
+                rows.append(self._object(number, thing["box"], thing["colour"], rng))
+        if rng.random() < self.errors.invented:
+            x0, y0 = rng.uniform(0, 0.7, 2)
+            box = [x0, y0, x0 + rng.uniform(0.1, 0.3), y0 + rng.uniform(0.1, 0.3)]
+            rows.append(self._object(int(rng.integers(self.name_count)), box, "", rng))
+        return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, OBJECT_COLUMNS)
+
+    def _object(self, number: int, box: Sequence[float], colour: str, rng: np.random.Generator) -> np.ndarray:
+        row = np.zeros(OBJECT_COLUMNS)
+        row[:RIVALS], row[RIVALS : 2 * RIVALS] = self._rivals(number, self.name_count, rng)
+        row[16:20] = self._corners(box, rng)
+        row[20] = rng.uniform(0.5, 1.0)
+        right = (list(PALETTE).index(colour) + 1) if colour else 0
+        if rng.random() < self.errors.wrong_colour:
+            right = int(rng.integers(COLOURS + 1))
+        spread = rng.dirichlet(np.full(COLOURS + 1, 0.3)) * rng.uniform(0, 0.3)
+        row[21:30] = spread
+        row[21 + right] += 1 - spread.sum()
+        return row
+
+    def _rivals(self, number: int, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and probabilities, the likeliest first: mostly the right one, more or less surely."""
+        others = rng.integers(0, count, RIVALS)
+        shares = np.sort(rng.dirichlet(np.full(RIVALS, 0.3)))[::-1]
+        sure = rng.beta(5, 1)
+        shares = np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
+        others[1 if rng.random() < self.errors.wrong_name else 0] = number
+        return others, shares
+
+    def _corners(self, box: Sequence[float], rng: np.random.Generator) -> list[float]:
+        x0, y0, x1, y1 = box
+        wide, high = x1 - x0, y1 - y0
+        shift = rng.normal(0, self.errors.jitter, 4) * [high, wide, high, wide]
+        return np.clip(np.array([y0, x0, y1, x1]) + shift, 0, 1).tolist()
+
+    def _events(self, truth: list[dict[str, Any]], rng: np.random.Generator) -> Tensor:
+        rows = []
+        for event in truth:
+            row = np.zeros(EVENT_COLUMNS)
+            row[4 : 4 + SAID] = -1
+            row[0] = rng.uniform(0.8, 1.0) if event["said"] else rng.uniform(0.0, 0.2)
+            row[1:3] = np.clip(np.array([event["start"], event["end"]]) + rng.normal(0, self.errors.seconds, 2), 0, 30)
+            row[3] = 20 * np.log10(event["rms"]) + rng.normal(0, 1.0)
+            if event["said"]:
+                spelled = self.whisper(f" {event['name']}")[:SAID]
+                row[4 : 4 + len(spelled)] = spelled
+            else:
+                row[24:32], row[32:40] = self._rivals(self.sounds[event["name"]], self.sound_count, rng)
+            rows.append(row)
+        return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, EVENT_COLUMNS)
+
+    def _lines(self, lines: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[Medium]:
+        """From the top down; no medium where nothing is written."""
+        rows = []
+        for text, box in sorted(lines, key=lambda line: line[1][1]):
+            row = np.full(LINE_COLUMNS, -1.0)
+            row[:4] = self._corners(box, rng)
+            tokens = self.words(text)[:LINE_TOKENS]
+            row[4 : 4 + len(tokens)] = tokens
+            rows.append(row)
+        return [Medium("lines", torch.from_numpy(np.stack(rows)).float()[None])] if rows else []
+
+
+def _numbers(pairs: Pairs) -> dict[str, int]:
+    """Number of each English name, then of each Spanish one that isn't an English name too."""
+    found = {english: i for i, (english, _) in enumerate(pairs)}
+    for i, (_, spanish) in enumerate(pairs):
+        found.setdefault(spanish, i)
+    return found
