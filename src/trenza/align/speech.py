@@ -1,7 +1,7 @@
 """Stage 1 for speech: Whisper's decoder is tuned to short windows, by cross-entropy on what was said.
 
-Then all utterances are heard once, and the listener's states kept for stage 2. No language model runs, and the
-bridge to it (`trenza.bridges.vocabulary`) needs no training.
+Then, if asked for (--heard), all utterances are heard once, and the listener's states kept for stage 2. No language
+model runs, and the bridge to it (`trenza.bridges.vocabulary`) needs no training.
 
     python -m trenza.align.speech --utterances DIR [DIR ...] --out DIR [--start FILE] [--steps 1200] [--seed 0]
 """
@@ -22,7 +22,7 @@ from torch import Tensor
 from trenza.towers.hearing import END, PROMPT, batch, listen
 from trenza.towers.whisper import WhisperDecoder
 
-BATCH = 48
+BATCH = 32
 LEARNING_RATE = 1.5e-4
 HELD_OUT = 400  # utterances at the end, only watched
 
@@ -98,7 +98,7 @@ def tune_listener(
         torch.nn.utils.clip_grad_norm_(tuned, 1.0)
         optimiser.step()
         schedule.step()
-        if step % 200 == 199:
+        if step % 200 == 199 or step == steps - 1:
             right = held_out(listener, words, utterances)
             print(f"step {step + 1} loss {loss:.3f} held out {right:.3f} {time.time() - begun:.0f} s", flush=True)
     return listener.eval().requires_grad_(False)
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--utterances", type=Path, required=True, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a listener to go on from; default: Whisper's decoder")
+    parser.add_argument("--heard", action="store_true", help="keep what it makes of each utterance, for naming")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -151,7 +152,8 @@ def main() -> None:
         listener = tune_listener(whisper.decoder, words, utterances, args.steps, args.seed)
         kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
         save_file(kept, file)
-    keep_heard(listener, utterances, args.out / "heard.npz")
+    if args.heard:
+        keep_heard(listener, utterances, args.out / "heard.npz")
 
 
 if __name__ == "__main__":

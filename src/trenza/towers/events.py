@@ -122,9 +122,8 @@ def stretches(probabilities: Tensor, config: EventConfig) -> list[Stretch]:
     so, or where the gap is longer than a pause.
     """
     inside, onset, said = probabilities.unbind(1)
-    runs = _runs(inside > config.inside)
     merged: list[list[int]] = []
-    for start, end in runs:
+    for start, end in runs(inside > config.inside):
         gap = start - merged[-1][1] if merged else len(inside)
         begins = float(onset[max(start - 3, 0) : start + 5].max()) > config.onset
         if merged and not begins and gap < config.pause * TOKENS_PER_SECOND:
@@ -136,16 +135,19 @@ def stretches(probabilities: Tensor, config: EventConfig) -> list[Stretch]:
     return [Stretch(a, b, float(said[a:b].mean()), number) for number, (a, b) in enumerate(long_enough)]
 
 
-def _runs(flags: Tensor) -> list[tuple[int, int]]:
+def runs(flags: Tensor) -> list[tuple[int, int]]:
+    """(first, end) of each run of True in [T]."""
     edges = torch.diff(F.pad(flags.int(), (1, 1))).nonzero().flatten().tolist()
     return [(s, e) for s, e in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _split(start: int, end: int, onset: Tensor, threshold: float) -> list[tuple[int, int]]:
     """An event cut where another begins in its midst: at peaks of the onset 0.16 s or more from its ends."""
+    highest = F.max_pool1d(onset[None], 9, 1, 4)[0]
+    peaks = ((onset > threshold) & (onset == highest)).nonzero().flatten().tolist()
     cuts = [start]
-    for frame in range(start + 8, end - 8):
-        if onset[frame] > threshold and onset[frame] >= onset[frame - 4 : frame + 5].max() and frame - cuts[-1] >= 8:
+    for frame in peaks:
+        if frame - cuts[-1] >= 8 and frame < end - 8:
             cuts.append(frame)
     return list(pairwise([*cuts, end]))
 
@@ -158,7 +160,7 @@ class EventDetector(nn.Module):
         self.config = config
         heard = whisper.config
         self.judge = FrameJudge(heard.width + heard.mels + 1, config.width)
-        self.namer = Namer(4 * heard.width + 5 * heard.mels, 2 * config.width, len(config.names))
+        self.namer = Namer(4 * heard.width + 5 * heard.mels, 4 * config.width, len(config.names))
         self.listener = WhisperDecoder(config.listener, whisper.decoder)
         self._whisper = (whisper,)  # in a tuple, so that its weights are not this module's
 
