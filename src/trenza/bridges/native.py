@@ -92,7 +92,7 @@ class Codec(nn.Module):
 
     def levels(self, media: Tensor) -> Tensor:
         """Media to quantised numbers with d last, [B, ..., d]."""
-        return self.quantise(self.encoder(media).movedim(1, -1))
+        return self.quantise(self.encoder(media).movedim(1, -1).float())
 
     def forward(self, media: Tensor) -> Tensor:
         """Through the codes and back, differentiable."""
