@@ -1,9 +1,11 @@
 """Signals to codes and back; a spectrogram becomes a sound that has that spectrogram again."""
 
 import numpy as np
+import pytest
 import torch
 
 from trenza.bridges.native import Codec, CodecConfig
+from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems import codecs
 from trenza.systems.codecs import Codecs
@@ -17,14 +19,26 @@ def tiny() -> Codecs:
 
 def test_each_kind_of_signal_becomes_codes_and_signals_again():
     kinds, rng = tiny(), np.random.default_rng(0)
-    picture = kinds.codes(Image(rng.integers(0, 256, (50, 90, 3), np.uint8)))
-    film = kinds.codes(Video(rng.integers(0, 256, (3, 40, 40, 3), np.uint8), np.arange(3.0)))
-    sound = kinds.codes(Audio(rng.standard_normal(16_000 * 4).astype(np.float32)))
+    sound = Audio(rng.standard_normal(16_000 * 4).astype(np.float32))
+    film = Video(rng.integers(0, 256, (9, 40, 40, 3), np.uint8), np.arange(9.0), sound)
+    (picture,), (frames, beside), (alone,) = kinds([Image(rng.integers(0, 256, (50, 90, 3), np.uint8)), film, sound])
     assert (picture.kind, picture.features.shape) == ("image", (1, 64, 1))
-    assert (film.kind, film.features.shape) == ("video", (3, 64, 1))
-    assert (sound.kind, sound.features.shape) == ("audio", (2, 75, 1))
+    assert (frames.kind, frames.features.shape) == ("video", (4, 64, 1))
+    assert (alone.kind, alone.features.shape) == ("audio", (2, 75, 1))
+    assert torch.equal(beside.features, alone.features)
     assert kinds.picture(picture.features.flatten().long().tolist()).pixels.shape == (64, 64, 3)
-    assert kinds.sound(sound.features.flatten().long().tolist()).samples.shape == (16_000 * 6,)
+    assert kinds.sound(alone.features.flatten().long().tolist()).samples.shape == (16_000 * 6,)
+
+
+def test_raw_patches_are_the_picture_s_own_pixels_row_by_row():
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    ((medium,),) = codecs.patches([Image(pixels)])
+    assert medium.features.shape == (1, 64, 3 * 12 * 12)
+    patch = medium.features[0, 8 * 2 + 3].view(3, 12, 12)  # row 2, column 3
+    expected = torch.from_numpy(pixels[24:36, 36:48]).permute(2, 0, 1).float() / 127.5 - 1
+    assert torch.allclose(patch, expected)
+    with pytest.raises(UsageError, match="Audio is no medium that is seen"):
+        codecs.patches([Audio(np.zeros(100, np.float32))])
 
 
 def test_pixels_survive_normalising():

@@ -43,6 +43,9 @@ def test_codes_stand_behind_the_places_each_kind_in_its_own_range(native):
     assert native.tokens(codes(0, 5, 2, 1)) == [first, first + 2, first + 7, first + 4, first + 3, first + 1]
     sound = native.tokens(Medium("audio", torch.tensor([[[2.0], [0.0]], [[1.0], [1.0]]])))
     assert sound[0] == first + MARKS + CODES and len(sound) == 8
+    film = native.tokens(Medium("video", torch.tensor([[0.0, 5, 2, 1]] * 3)[..., None]))
+    assert film == native.tokens(codes(0, 5, 2, 1)) * 3
+    assert native.media_tokens([codes(0, 5, 2, 1)] * 2) == 12
     assert len(native.language.added) == native.config.added == places.COUNT + (2 + 6) + (2 + 3) + 1
 
 
@@ -82,7 +85,7 @@ def test_raw_patches_are_read_without_a_tower():
 
 def test_what_it_cannot_take_or_produce_is_said(native):
     with pytest.raises(UsageError, match="can't take video"):
-        native.encode([Medium("video", torch.zeros(1, 4, 1))])
+        make(codes={"audio": CodeConfig(3, 2)}).encode([Medium("video", torch.zeros(1, 4, 1))])
     with pytest.raises(UsageError, match="can't produce video; it produces image, audio"):
         native.produce(Example([5], (), (Turn([2], []),)), "video")
     with pytest.raises(UsageError, match="5 codes up to 0, this model reads 4 of 6"):

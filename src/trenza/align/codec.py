@@ -11,23 +11,23 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from PIL import Image as Pillow
 from torch import Generator, Tensor
 
 from trenza.align.augment import place
-from trenza.align.concepts import on_white, photograph_crops, rendered, training_pictures
 from trenza.bridges.native import Codec
-from trenza.data.corpora import pictures
 from trenza.data.corpora.registry import corpus
+from trenza.data.worlds.sources import stock_of
+from trenza.data.worlds.stock import Thing
 from trenza.signals import decode
 from trenza.systems import codecs
 
-DRAWN, CROPS, HELD_OUT = 3000, 60, 200  # drawings; crops of each photograph; test items of a kind
+CROPS, HELD_OUT = 60, 200  # crops of each photograph; test items of a kind
 RECORDINGS = {"stamp-sounds": 300, "espeak": 300}  # train recordings of each source
 DECIBELS = 40  # of one unit of Whisper's scaled log-mel
 RATE, WARMUP = 2e-3, 100
@@ -38,46 +38,59 @@ Draw = Callable[[int, Generator], Tensor]  # a batch of so many media
 # --- pictures -------------------------------------------------------------------------------------
 
 
-def _shrunk(planar: np.ndarray) -> Tensor:
-    """uint8 [N, C, H, W] to uint8 at the codec's size."""
-    parts = [
-        F.interpolate(part.float(), codecs.PIXELS, mode="area").round().to(torch.uint8)
-        for part in torch.from_numpy(planar).split(256)
-    ]
-    return torch.cat(parts)
+def _squares(things: Sequence[Thing]) -> Tensor:
+    """Cut-outs centred in transparent squares, uint8 [N, 4, 64, 64]."""
+    made = np.zeros((len(things), codecs.PIXELS, codecs.PIXELS, 4), np.uint8)
+    for own, thing in zip(made, things, strict=True):
+        picture = Pillow.fromarray(np.asarray(thing.rgba))
+        picture.thumbnail((codecs.PIXELS, codecs.PIXELS), Pillow.Resampling.BICUBIC)
+        top, left = (codecs.PIXELS - picture.height) // 2, (codecs.PIXELS - picture.width) // 2
+        own[top : top + picture.height, left : left + picture.width] = np.asarray(picture)
+    return torch.from_numpy(made).permute(0, 3, 1, 2)
+
+
+def _crops(grounds: Sequence[np.ndarray], each: int, seed: int) -> Tensor:
+    """Square crops of photographs at many scales, uint8 [N, 3, 64, 64]."""
+    rng, size = np.random.default_rng(seed), (codecs.PIXELS, codecs.PIXELS)
+    made = []
+    for ground in grounds:
+        photograph = Pillow.fromarray(np.asarray(ground))
+        for side in (min(photograph.size) * rng.uniform(0.25, 1.0, each)).astype(int):
+            left, top = (int(rng.integers(0, length - side + 1)) for length in photograph.size)
+            box = (left, top, left + int(side), top + int(side))
+            made.append(np.asarray(photograph.resize(size, Pillow.Resampling.BICUBIC, box)))
+    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
 
 
 def picture_training(seed: int) -> Draw:
-    """Cut-outs turned and moved, on white or on one colour, and crops of photographs."""
-    chosen = training_pictures()
-    order = np.random.default_rng(seed).permutation(len(chosen))[:DRAWN]
-    cutouts = _shrunk(rendered([chosen[i] for i in order])[1])
-    crops = _shrunk(photograph_crops(False, CROPS, seed))
+    """Cut-outs turned and moved, on white, on one colour or on a photograph, and photographs alone."""
+    stock = stock_of("train", ("en",))
+    cutouts, crops = _squares(stock.things), _crops(stock.grounds, CROPS, seed)
 
     def draw(count: int, rng: Generator) -> Tensor:
-        some = cutouts[torch.randint(len(cutouts), (count,), generator=rng)].float() / 255
-        placed = place(some, torch.ones(count, dtype=torch.bool), codecs.PIXELS, rng)
-        ground = torch.rand(count, 3, 1, 1, generator=rng)
-        ground[torch.rand(count, generator=rng) < 0.5] = 1.0
-        drawn = placed[:, :3] + ground * (1 - placed[:, 3:])
-        photographs = crops[torch.randint(len(crops), (count,), generator=rng)].float() / 255
-        is_photograph = (torch.rand(count, generator=rng) < 0.3)[:, None, None, None]
-        return torch.where(is_photograph, photographs, drawn) * 2 - 1
+        def some(of: Tensor) -> Tensor:
+            return of[torch.randint(len(of), (count,), generator=rng)].float() / 255
+
+        kind = torch.rand(count, 1, 1, 1, generator=rng)
+        colours = torch.rand(count, 3, 1, 1, generator=rng).expand(-1, -1, codecs.PIXELS, codecs.PIXELS)
+        ground = torch.where(kind < 0.4, torch.ones(()), torch.where(kind < 0.6, colours, some(crops)))
+        placed = place(some(cutouts), torch.ones(count, dtype=torch.bool), codecs.PIXELS, rng)
+        placed = placed * (kind < 0.85)
+        return (placed[:, :3] + ground * (1 - placed[:, 3:])).clamp(0, 1) * 2 - 1
 
     return draw
 
 
 def picture_tests(seed: int) -> dict[str, Tensor]:
-    """Held-out pictures in -1..1: a hand never trained on, test stamps, crops of test photographs."""
-    hand = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
-    chosen = np.random.default_rng(seed).permutation(len(hand))[:HELD_OUT]
-    stamps = [p for p in pictures.stamps() if p.test][:HELD_OUT]
-    sets = {
-        "openmoji": on_white(rendered([hand[i] for i in chosen])[1]),
-        "test stamps": on_white(rendered(stamps)[1]),
-        "photograph crops": photograph_crops(True, 20, seed),
-    }
-    return {name: _shrunk(planar).float() / 127.5 - 1 for name, planar in sets.items()}
+    """Held-out pictures in -1..1: things by a hand never trained on and test stamps, on white; test photographs."""
+    rng, made = np.random.default_rng(seed), {}
+    for name, split in (("openmoji", "test_style"), ("unseen objects", "test_object")):
+        things = stock_of(split, ("en",)).things
+        chosen = rng.permutation(len(things))[:HELD_OUT]
+        cutouts = _squares([things[i] for i in chosen]).float() / 255
+        made[name] = (cutouts[:, :3] * cutouts[:, 3:] + 1 - cutouts[:, 3:]) * 2 - 1
+    photographs = _crops(stock_of("test_style", ("en",)).grounds, 20, seed)
+    return made | {"photograph crops": photographs.float() / 127.5 - 1}
 
 
 def psnr(codec: Codec, media: Tensor) -> Tensor:

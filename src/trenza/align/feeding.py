@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trenza.align import features
+from trenza.align import features, questions
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
 from trenza.align.recipe import DataSource, Recipe
@@ -18,7 +18,7 @@ from trenza.data.formats.webdataset import shards_of
 from trenza.data.loader import Loader, Source
 from trenza.data.shards import Record
 from trenza.errors import UsageError
-from trenza.systems.examples import Example, Medium
+from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.places import Places
 
 Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
@@ -46,6 +46,7 @@ class Feed:
         if recipe.batch % ranks:
             raise UsageError(f"batch: {recipe.batch} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
+        self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
         sources, self.manifests = [], []
         for source in recipe.data:
@@ -65,12 +66,22 @@ class Feed:
 
     def __iter__(self) -> Iterator[list[Example]]:
         for batch in self.loader:
-            yield [self.example(media, asked) for media, asked in batch]
+            turned = [self.requested(media, asked) for media, asked in batch]
+            yield [*(self.example(media, asked) for media, asked in batch), *(e for e in turned if e is not None)]
 
     def example(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example:
         words = self.words
         turns = [turn(a, words.encode, words.after, words.end, self.places) for a in asked[: self.recipe.turns]]
         return Example(words.opening, media, tuple(turns))
+
+    def requested(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example | None:
+        """A pair the other way round, for a system that produces media: its text asks for its medium."""
+        wanted = questions.request(asked[0].question, asked[0].answer) if asked and len(media) == 1 else None
+        if self.produced is None or wanted is None:
+            return None
+        words = self.words
+        turn = self.produced([*words.encode(wanted), *words.after], media[0], words.end)
+        return Example(words.opening, (), (turn,))
 
     def _seen(self, source: DataSource, look: Look, tower: str, told: Told) -> tuple[Path, str]:
         """A folder of feature shards of one source, and the hash of the data's manifest."""

@@ -55,6 +55,22 @@ OF_PAIRS = {
 SPOKEN = ("espeak", "stamp-voices", "asterisk", "pocketsphinx")  # corpora of voices
 
 
+# The other way round: what asks for the medium itself by its text, of systems that produce media.
+REQUESTS = {
+    "en": {"image": "Draw {}.", "speech": "Say {}.", "audio": "Make the sound of {}."},
+    "es": {"image": "Dibuja {}.", "speech": "Di {}.", "audio": "Haz el sonido de {}."},
+}
+_ASKED = [(q, language, kind) for language, kinds in OF_PAIRS.items() for kind, some in kinds.items() for q in some]
+# "What do you hear?" is asked of voices and of sounds alike, so nothing can be requested from its answer.
+_REQUESTED = {q: REQUESTS[language][kind] for q, language, kind in _ASKED if [a[0] for a in _ASKED].count(q) == 1}
+
+
+def request(question: str, answer: str) -> str | None:
+    """What asks for the medium that `answer` was said of; None where the question isn't one of a pair."""
+    form = _REQUESTED.get(question)
+    return form and form.format(answer)
+
+
 def of_pair(kind: str, source: str, language: str, rng: random.Random) -> str:
     """A question that the text of a pair answers. Languages without their own are asked in English."""
     asked = OF_PAIRS.get(language, OF_PAIRS["en"])

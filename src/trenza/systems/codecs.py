@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from trenza.bridges.native import Codec, CodecConfig
 from trenza.checkpoints.folder import fill, load_folder, save_folder
 from trenza.checkpoints.settings import parse
-from trenza.signals import Image, Signal, square
-from trenza.signals.media import Audio, Video
+from trenza.errors import UsageError
+from trenza.signals import Audio, Image, Signal, Video, square
 from trenza.systems.examples import Medium
 from trenza.towers import hearing
 from trenza.towers.whisper import HOP, WINDOW, log_mel, mel_filters, pad_seconds
@@ -28,6 +28,9 @@ LEVELS = (8, 5, 5, 5)  # 1,000 codes (Mentzer et al. 2023, table 1)
 PICTURES = CodecConfig(2, 3, (32, 64, 128), LEVELS)  # 8 by 8 codes a picture
 SOUNDS = CodecConfig(1, 80, (192, 192), LEVELS)  # 25 codes a second
 CONFIGS = {"image": PICTURES, "audio": SOUNDS}
+STEPS = 75  # codes of a window of sound
+PATCHED, PATCH = 96, 12  # pixels of a picture that comes raw, and of a patch's side
+FRAMES = 4  # of a video
 ITERATIONS = 32  # of Griffin and Lim
 
 
@@ -61,17 +64,35 @@ def audible(mel: Tensor, seed: int = 0) -> Tensor:
     return samples.flatten()
 
 
-class Codecs(nn.ModuleDict):
-    """A codec by kind of medium, frozen. Signals to media whose features are codes [N, T, 1], and back."""
+def _frames(signal: Signal, size: int) -> Tensor:
+    """uint8 [N, size, size, 3]: a picture, or frames at even distances of a video."""
+    if isinstance(signal, Image):
+        frames = signal.pixels[None]
+    elif isinstance(signal, Video):
+        chosen = np.linspace(0, len(signal.frames) - 1, min(FRAMES, len(signal.frames))).round().astype(int)
+        frames = signal.frames[chosen]
+    else:
+        raise UsageError(f"{type(signal).__name__} is no medium that is seen; give pictures or videos")
+    return torch.stack([torch.from_numpy(square(Image(np.ascontiguousarray(f)), size)) for f in frames])
 
-    def codes(self, signal: Signal) -> Medium:
-        """Raises UsageError from the system for a kind without a codec, when the medium is read."""
-        if isinstance(signal, Audio):
-            return Medium("audio", self._coded("audio", heard(torch.tensor(signal.samples))))
-        frames = [signal.pixels] if isinstance(signal, Image) else list(signal.frames)  # type: ignore[union-attr]
-        squares = [torch.from_numpy(square(Image(np.ascontiguousarray(f)), PIXELS)) for f in frames]
-        kind = "video" if isinstance(signal, Video) else "image"
-        return Medium(kind, self._coded("image", normalised(torch.stack(squares))))
+
+class Codecs(nn.ModuleDict):
+    """A codec by kind of medium, "image" and "audio", frozen."""
+
+    def __call__(self, signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
+        """For each signal its medium, features being codes [N, T, 1]; a video with sound becomes two."""
+        made = []
+        for signal in signals:
+            sound = signal.audio if isinstance(signal, Video) else signal if isinstance(signal, Audio) else None
+            seen = [] if isinstance(signal, Audio) else [Medium(signal.kind, self._seen(signal))]  # type: ignore[union-attr]
+            made.append((*seen, *([self._heard(sound)] if sound is not None else ())))
+        return made
+
+    def _heard(self, sound: Audio) -> Medium:
+        return Medium("audio", self._coded("audio", heard(torch.tensor(sound.samples))))
+
+    def _seen(self, signal: Signal) -> Tensor:
+        return self._coded("image", normalised(_frames(signal, PIXELS)))
 
     def _coded(self, kind: str, media: Tensor) -> Tensor:
         return self[kind].encode(media).flatten(1)[..., None].float()  # type: ignore[operator, union-attr]
@@ -84,8 +105,17 @@ class Codecs(nn.ModuleDict):
 
     def sound(self, codes: Sequence[int]) -> Audio:
         """Codes of windows of 75 to a sound."""
-        steps = round(hearing.WINDOW_SECONDS * 100) >> len(SOUNDS.widths)
-        return Audio(audible(self["audio"].decode(torch.tensor(codes).view(-1, steps))).numpy())  # type: ignore[operator, union-attr]
+        return Audio(audible(self["audio"].decode(torch.tensor(codes).view(-1, STEPS))).numpy())  # type: ignore[operator, union-attr]
+
+
+def patches(signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
+    """Pictures and videos as raw patches [N, 64, 432] in -1..1, 8 by 8 of 12 pixels a side, without any tower."""
+    made: list[tuple[Medium, ...]] = []
+    for signal in signals:
+        pixels = normalised(_frames(signal, PATCHED))  # [N, 3, 96, 96]
+        raw = F.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2)
+        made.append((Medium(signal.kind, raw.contiguous()),))  # type: ignore[union-attr]
+    return made
 
 
 def save(codec: Codec, folder: Path) -> None:

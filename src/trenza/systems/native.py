@@ -8,7 +8,7 @@ Discrete tokens as in Chameleon (2024, section 2), with finite scalar quantisati
 no codec and no tower at all: raw patches through one linear layer (Fuyu, Bavishi et al. 2023), which can be read only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -24,6 +24,7 @@ from trenza.systems.places import Places
 from trenza.towers.language import LanguageModel
 
 MARKS = 2  # tokens that begin and end a medium of codes
+READ_AS = {"video": "image"}  # a video is its frames, one after another
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class NativeConfig:
         return places.COUNT + sum(MARKS + c.codes for c in self.codes.values()) + 1
 
 
+def _kinds(given: Collection[str]) -> set[str]:
+    return {*given, *(kind for kind, other in READ_AS.items() if other in given)}
+
+
 class Native(DecoderSystem):
     """Trains the added tokens, the patches' projection and low-rank updates of the language model."""
 
@@ -68,6 +73,7 @@ class Native(DecoderSystem):
             self.first[kind] = following
             following += MARKS + coded.codes
         self.row_end = following
+        self.coded, self.raw = _kinds(config.codes), _kinds(config.patches)
         width = language.config.block.width
         self.patches = nn.ModuleDict({kind: nn.Linear(size, width) for kind, size in config.patches.items()})
 
@@ -75,8 +81,9 @@ class Native(DecoderSystem):
 
     def tokens(self, medium: Medium) -> list[int]:
         """A medium of codes [N, T, 1] as words of the vocabulary: each picture or window between its marks."""
-        check_kinds([medium], self.config.codes, "native")
-        first, coded = self.first[medium.kind], self.config.codes[medium.kind]
+        check_kinds([medium], self.coded, "native")
+        kind = READ_AS.get(medium.kind, medium.kind)
+        first, coded = self.first[kind], self.config.codes[kind]
         codes = medium.features.long()[..., 0]
         if codes.shape[1] != coded.tokens or int(codes.max()) >= coded.codes:
             raise UsageError(
@@ -87,15 +94,14 @@ class Native(DecoderSystem):
 
     def encode(self, media: Sequence[Medium]) -> list[Tensor]:
         """Each medium as tokens [T, D]. Raises UsageError on a kind that it can't take."""
-        check_kinds(media, {*self.config.codes, *self.config.patches}, "native")
+        check_kinds(media, self.coded | self.raw, "native")
         return [
-            self.language.embed(torch.tensor(self.tokens(m))) if m.kind in self.config.codes else self._raw(m)
-            for m in media
+            self.language.embed(torch.tensor(self.tokens(m))) if m.kind in self.coded else self._raw(m) for m in media
         ]
 
     def _raw(self, medium: Medium) -> Tensor:
         """Patches [N, rows * columns, numbers] in reading order, each row closed as in Fuyu."""
-        seen = self.patches[medium.kind](medium.features.float())  # [N, T, D]
+        seen = self.patches[READ_AS.get(medium.kind, medium.kind)](medium.features.float())  # [N, T, D]
         rows = seen.unflatten(1, (isqrt(seen.shape[1]), -1))
         end = self.language.embed(torch.tensor([self.row_end])).to(rows.dtype)
         return torch.cat([rows, end.expand(*rows.shape[:2], 1, -1)], 2).flatten(0, 2)
@@ -105,6 +111,10 @@ class Native(DecoderSystem):
     def drawing(self, question: list[int], medium: Medium, end: int) -> Turn:
         """A turn whose answer is the medium itself: "draw a red apple" and the picture's codes."""
         return Turn(question, [*self.tokens(medium), end])
+
+    def media_tokens(self, media: Sequence[Medium]) -> int:
+        """How many tokens media take among the words."""
+        return sum(len(encoded) for encoded in self.encode(media))
 
     @torch.no_grad()
     def produce(self, example: Example, kind: str, choose: Callable[[Tensor], int] = greedy) -> list[int]:
