@@ -149,7 +149,7 @@ def _print(made) -> None:
     results = made.results
     items, probed = len(results.plan.plain), len(results.plan.probed)
     print(f"{made.card.model} on {results.task.name}: {items:,} items, {probed:,} probed")
-    print(f"{results.asked:,} questions asked, {results.kept:,} known from before")
+    print(f"{results.asked:,} questions asked, {results.kept:,} known already")
     print("\n".join(report.lines(made.card)))
     for difference in made.differences:
         e = difference.estimate

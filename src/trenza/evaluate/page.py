@@ -167,6 +167,6 @@ def _small_print(report: Report) -> str:
     table = f"<h3>Faulty items ({len(problems):,})</h3><table>{rows}</table>" if problems else ""
     return (
         f"<h2>How it was measured</h2><p>{len(results.plan.plain):,} items asked, {len(results.plan.probed):,} of them "
-        f"probed; {results.asked:,} questions asked and {results.kept:,} known from before; seed {report.seed}. "
+        f"probed; {results.asked:,} questions asked and {results.kept:,} known already; seed {report.seed}. "
         f"Intervals are over clusters of items that share a medium.</p><ul>{told}</ul>{table}"
     )

@@ -192,7 +192,7 @@ def _moved(signal: Image | Audio | Video, wheres: Sequence[Box | Span], rng: np.
     for where in wheres:
         for _ in range(TRIES):
             there = _at_random(where, seconds, rng)
-            if all(overlap(there, old) < 0.02 for old in wheres):
+            if all(overlap(there, old) == 0 for old in wheres):
                 made.append(there)
                 break
         else:

@@ -64,10 +64,10 @@ def normalised(text: str, choices: Sequence[str], lettered: bool = False) -> str
         return bare(_led(plain(text)))
     if (value := _value(text)) is not None:
         return _closest(value, choices)
-    said = plain(text)
-    if lettered and (letter := _letter(text, len(choices))) is not None:
+    said, bare_choices = plain(text), [bare(c) for c in choices]
+    whole = len(said) > 1 and bare(said) in bare_choices  # "A dog" is the dog, not option A
+    if lettered and not whole and (letter := _letter(text, len(choices))) is not None:
         return choices[letter]
-    bare_choices = [bare(c) for c in choices]
     for reading in (said, _led(said), _led(said).split(". ")[0], said.rsplit(". ", 1)[-1]):
         if (found := bare(reading)) in bare_choices:
             return choices[bare_choices.index(found)]

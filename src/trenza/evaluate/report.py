@@ -58,7 +58,7 @@ def to_json(report: Report) -> dict[str, Any]:
             "unanswered": len(results.outcomes.get("plain", {})) - len(results.of("plain")),
         },
         "questions": {
-            "asked": results.asked, "kept from before": results.kept, "failed": sum(results.failures.values()),
+            "asked": results.asked, "known already": results.kept, "failed": sum(results.failures.values()),
         },
         "measures": measures(report.card),
         "flags": flags(report.card),

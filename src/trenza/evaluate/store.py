@@ -29,8 +29,8 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         # What the kernel has is safe from a killed process; only a fall of the machine loses the last answers.
         self._base = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        self._base.execute("PRAGMA journal_mode=WAL")
         self._base.execute("PRAGMA synchronous=OFF")
+        self._base.execute("PRAGMA journal_mode=WAL")
         self._base.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
 
     def get(self, keys: Iterable[str]) -> dict[str, Any]:
