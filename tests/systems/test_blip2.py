@@ -160,7 +160,7 @@ def test_wrong_partners_in_matching_are_the_nearest(monkeypatch):
     )  # of picture 0 text 2
     near[1, 3] = near[2, 2] = 40.0
     same = torch.tensor([[i == j or {i, j} == {0, 3} for j in range(4)] for i in range(4)])
-    model.matching(features, seen, texts, near, same)
+    model.matching(features, seen, texts, near, same, torch.Generator())
     pictures = [next(i for i in range(4) if torch.equal(row, features[i])) for row in seen_pairs["f"]]
     pairs = list(zip(pictures, seen_pairs["t"].tolist(), strict=True))
     assert pairs[:4] == [(0, 11), (1, 12), (2, 13), (3, 11)]

@@ -16,16 +16,24 @@ from trenza.align.features import Look
 from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import Recipe
 from trenza.align.simulated import Simulated
+from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.perceived import EventTokens, ObjectTokens
-from trenza.checkpoints.folder import load_folder, save_folder
+from trenza.bridges.qformer import QFormerConfig
+from trenza.bridges.resampler import ResamplerConfig
+from trenza.checkpoints.folder import fill, load_folder, save_folder
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import UsageError, WeightsError
 from trenza.signals import decode
 from trenza.systems import load
+from trenza.systems.blip2 import Blip2, Blip2Config
+from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
 from trenza.systems.examples import Medium
+from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
-from trenza.systems.sensing import SIZES, Grids
+from trenza.systems.sensing import FRAMES, SIZES, Grids
 from trenza.towers.language import LanguageModel
+
+WIDTH, HEADS = 384, 6  # of bridges that read with attention
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,42 @@ def llava(recipe: Recipe, parts: Parts) -> Llava:
     return model
 
 
+def _inputs(parts: Parts) -> InputsConfig:
+    """Of a bridge that reads the bench's features with attention."""
+    return InputsConfig(dict(parts.grids.widths), WIDTH, dict(SIZES), FRAMES)
+
+
+def flamingo(recipe: Recipe, parts: Parts) -> Flamingo:
+    """64 latents, as in the paper; every sixth block of the language model looks."""
+    torch.manual_seed(recipe.seed)
+    resampler = ResamplerConfig(_inputs(parts), HEADS, head_width=WIDTH // HEADS, inner=4 * WIDTH, layers=2)
+    tags = {kind: parts.tokenizer.encode(f"<{kind}>") for kind in SIZES}
+    return Flamingo(FlamingoConfig(resampler, 6, tags), parts.language)
+
+
+def _qformer(parts: Parts, words: int = 0) -> QFormerConfig:
+    """32 queries, as in the paper; half its width and its depth."""
+    return QFormerConfig(_inputs(parts), WIDTH, HEADS, inner=4 * WIDTH, layers=6, words=words)
+
+
+def blip2(recipe: Recipe, parts: Parts) -> Blip2:
+    torch.manual_seed(recipe.seed)
+    return Blip2(Blip2Config(_qformer(parts)), parts.language)
+
+
+def blip2_stage1(recipe: Recipe, parts: Parts) -> Blip2Stage1:
+    torch.manual_seed(recipe.seed)
+    return Blip2Stage1(Stage1Config(_qformer(parts, words=64)), parts.language)
+
+
 # What a recipe calls `system` -> who makes it, untrained, around the pinned language model. Any: it is both a module
 # and a `System`, which types can't say.
-SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {"llava": llava}
+SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {
+    "llava": llava,
+    "flamingo": flamingo,
+    "blip2": blip2,
+    "blip2_stage1": blip2_stage1,
+}
 
 
 def system(recipe: Recipe, parts: Parts) -> Any:
@@ -76,8 +117,16 @@ def system(recipe: Recipe, parts: Parts) -> Any:
 
 
 def restore(model: Any, name: str, folder: Path) -> None:
-    """Fill what is trained of `model` from a folder of ours. Raises WeightsError when it is another system's."""
+    """Fill what is trained of `model` from a folder of ours. Raises WeightsError when it is another system's.
+
+    BLIP-2's second stage takes over what its first taught the Q-Former.
+    """
     config, weights = load_folder(folder)
+    if name == "blip2" and config.get("system") == "blip2_stage1":
+        own = model.qformer.state_dict()
+        weights = {n.removeprefix("qformer."): t for n, t in weights.items() if n.startswith("qformer.")}
+        fill(model.qformer, {n: t for n, t in weights.items() if n in own}, folder / "model.safetensors")
+        return
     wanted = config_of(model, name)
     if wrong := [key for key, value in wanted.items() if config.get(key) != value]:
         raise WeightsError(f"start: {folder}/config.json differs in {', '.join(wrong)}; name one of the same recipe")

@@ -38,6 +38,8 @@ def _value(kind: Any, value: Any, at: str) -> Any:
         return _value(next(k for k in get_args(kind) if k is not type(None)), value, at)
     if is_dataclass(kind):
         return parse(kind, value, at)  # type: ignore[arg-type]
+    if origin is dict and isinstance(value, Mapping):
+        return {k: _value(get_args(kind)[1], v, f"{at}.{k}") for k, v in value.items()}
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_value(get_args(kind)[0], v, at) for v in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):

@@ -11,6 +11,7 @@ number, a place) match many pictures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -111,19 +112,21 @@ class Blip2Stage1(nn.Module):
     def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
         """Sum over the examples of the three losses, each a mean in nats, and the number of examples.
 
-        One turn of each example is drawn. An example without media teaches nothing here.
+        One turn of each example is drawn, and wrong partners; the batch itself is the seed, so that a training that
+        goes on draws what it would have drawn. An example without media teaches nothing here.
         """
         shown = [example for example in examples if example.media]
         if not shown:
             return self.scale * 0, 1
-        turns = [e.turns[int(torch.randint(len(e.turns), ()))] for e in shown]
+        rng = torch.Generator().manual_seed(sum(sum(t.question) + 7 * sum(t.answer) for e in shown for t in e.turns))
+        turns = [e.turns[int(torch.randint(len(e.turns), (), generator=rng))] for e in shown]
         texts = self.texts([(turn.question, turn.answer) for turn in turns])
         features, seen = self.features(shown)
         similarity = self.similarity(features, seen, texts)
         # The same words about another picture aren't wrong about it.
         same = (texts.tokens[:, None] == texts.tokens[None]).all(-1)
         total = contrastive(similarity, same)
-        total = total + self.matching(features, seen, texts, similarity.detach(), same)
+        total = total + self.matching(features, seen, texts, similarity.detach(), same, rng)
         return (total + self.generation(features, seen, texts).mean()) * len(shown), len(shown)
 
     def similarity(self, features: Tensor, seen: Tensor, texts: Texts) -> Tensor:
@@ -138,15 +141,18 @@ class Blip2Stage1(nn.Module):
         states = self.qformer(features, self.words(texts, CLS), self.together(texts), seen)
         return self.match(states[:, : self.config.qformer.queries]).mean(1)
 
-    def matching(self, features: Tensor, seen: Tensor, texts: Texts, similarity: Tensor, same: Tensor) -> Tensor:
+    def matching(
+        self, features: Tensor, seen: Tensor, texts: Texts, similarity: Tensor, same: Tensor, rng: torch.Generator
+    ) -> Tensor:  # fmt: skip
         """True pairs, and for each picture and each text a wrong partner, drawn more often the nearer it is."""
         rows = (~same).any(1).nonzero()[:, 0]  # a text that all pictures share has no wrong partner
         near = similarity.masked_fill(same, -torch.inf)
         count = len(same)
         picture, text, label = [torch.arange(count)], [torch.arange(count)], [torch.ones(count, dtype=torch.long)]
         if len(rows):
-            picture += [rows, torch.multinomial(near.T[rows].softmax(-1), 1)[:, 0]]
-            text += [torch.multinomial(near[rows].softmax(-1), 1)[:, 0], rows]
+            pick = partial(torch.multinomial, num_samples=1, generator=rng)
+            picture += [rows, pick(near.T[rows].softmax(-1))[:, 0]]
+            text += [pick(near[rows].softmax(-1))[:, 0], rows]
             label.append(torch.zeros(2 * len(rows), dtype=torch.long))
         shown, told = torch.cat(picture), torch.cat(text)
         return F.cross_entropy(self.matched(features[shown], seen[shown], texts.take(told)), torch.cat(label))

@@ -6,7 +6,6 @@ bridge or an MLP (Liu et al. 2024); lists of things perceived take the bridges o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,10 +43,6 @@ class LlavaConfig:
 
     bridges: dict[str, BridgeConfig] = field(default_factory=dict)
     rank: int = 0
-
-    @classmethod
-    def from_dict(cls, config: dict[str, Any]) -> "LlavaConfig":
-        return cls({kind: BridgeConfig(**b) for kind, b in config["bridges"].items()}, config["rank"])
 
 
 class GridBridge(nn.Module):

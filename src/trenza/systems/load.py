@@ -3,17 +3,22 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trenza.checkpoints import parts, public
 from trenza.checkpoints.folder import fill, load_folder, read_config
+from trenza.checkpoints.settings import parse
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
 from trenza.systems import imported
 from trenza.systems.answering import StreamingResponder
+from trenza.systems.blip2 import Blip2, Blip2Config
+from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
 from trenza.systems.braid import Braid, BraidConfig, Braided
+from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.llava import Llava, LlavaConfig
 from trenza.systems.respond import LlavaResponder
 from trenza.systems.sensing import Grids
@@ -90,15 +95,25 @@ def grids() -> Grids:
     return Grids(eyes, whisper(torch.bfloat16))
 
 
-def llava(folder: Path) -> StreamingResponder:
-    """A LLaVA that `trenza train` wrote, around the pinned language model."""
-    config, weights = load_folder(folder)
+# A trained system's name -> what it is made of: its class around the pinned language model, and its settings.
+TRAINED: dict[str, tuple[type, type]] = {
+    "llava": (Llava, LlavaConfig),
+    "flamingo": (Flamingo, FlamingoConfig),
+    "blip2": (Blip2, Blip2Config),
+    "blip2_stage1": (Blip2Stage1, Stage1Config),
+}
+
+
+def trained(folder: Path) -> StreamingResponder:
+    """What `trenza train` wrote, around the pinned parts; or what `trenza import` did, which has its own inside."""
+    config = read_config(folder)
+    make, settings = TRAINED[config.pop("system")]
+    if config.get("language"):
+        return imported.responder(folder)
+    parsed: Any = parse(settings, config, f"{folder}/config.json: config")
     words, tokenizer = language()
-    try:
-        model = Llava(LlavaConfig.from_dict(config), words)
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{folder}/config.json isn't of a LLaVA of ours: {error!r}") from error
-    fill_trained(model, weights, folder)
+    model = make(parsed, words)
+    fill_trained(model, load_folder(folder)[1], folder)
     model.eval().requires_grad_(False)
     return SystemResponder(model, tokenizer, grids(), tokenizer.token("<|im_end|>"))
 
@@ -112,10 +127,8 @@ def fill_trained(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> 
 # What "system" in config.json says of a folder of ours -> who loads it.
 SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {
     "braid": braided,
-    "llava": llava,
-    "blip2": imported.responder,
-    "flamingo": imported.responder,
     "llava_public": imported.responder,
+    **dict.fromkeys(TRAINED, trained),
 }
 
 

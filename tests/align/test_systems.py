@@ -1,0 +1,60 @@
+"""Every system trains by a recipe and answers from its folder, on parts that are tiny."""
+
+import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from trenza.align import assemble
+from trenza.align import recipe as recipes
+from trenza.align.trainer import Trainer
+from trenza.conversation import Conversation
+from trenza.errors import WeightsError
+from trenza.systems import load
+from trenza.systems.answering import Sampling
+from trenza.systems.references import pictures
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    spec = spec_from_file_location("tiny_training", Path(__file__).with_name("tiny_training.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.parts
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path_factory):
+    """Narrow bridges, and one cache of features for all tests here."""
+    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
+    monkeypatch.setattr(assemble, "WIDTH", 48)
+
+
+@pytest.mark.parametrize("system", ["llava", "flamingo", "blip2", "blip2_stage1"])
+def test_it_trains_by_a_recipe_and_answers_from_its_folder(system, recipe, tiny, monkeypatch):
+    training = Trainer(recipes.load(recipe, [f"system={system}", "steps=3", "rank=0"]), tiny())
+    folder = training.run()
+    rows = [json.loads(line) for line in (training.recipe.out / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == 3 and all(row["loss"] > 0 for row in rows)
+    parts = tiny()
+    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "grids", lambda: parts.grids)
+    responder = load.responder(str(folder))
+    asked = Conversation.ask("colour?", pictures()[2])
+    answer = responder.respond(asked, Sampling(max_tokens=3), support=False)
+    assert answer.usage.media_tokens > 0
+    example = responder.prompt(asked).example
+    theirs, ours = (model.score(example, [[5, 6]]) for model in (training.system, responder.system))
+    assert abs(float(theirs[0] - ours[0])) < 1e-3  # what was trained is what was loaded
+
+
+def test_the_second_stage_of_blip2_takes_over_the_first_s_q_former(recipe, tiny, tmp_path):
+    first = Trainer(recipes.load(recipe, ["system=blip2_stage1", "steps=2"]), tiny())
+    folder = first.run()
+    changes = ["system=blip2", f"start={folder}", f"out={tmp_path / 'second'}"]
+    second = Trainer(recipes.load(recipe, changes), tiny())
+    learned = first.system.qformer.state_dict()
+    assert all((learned[name] == tensor).all() for name, tensor in second.system.qformer.state_dict().items())
+    with pytest.raises(WeightsError, match="differs in system"):
+        Trainer(recipes.load(recipe, ["system=flamingo", f"start={folder}", f"out={tmp_path / 'third'}"]), tiny())
