@@ -110,6 +110,8 @@ def system(recipe: Recipe, parts: Parts) -> Any:
     """The system of a recipe, from `start` where it names a folder. Raises UsageError, WeightsError."""
     if recipe.system not in SYSTEMS:
         raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
+    if recipe.perceive != "grid" and recipe.system != "llava":
+        raise UsageError(f"perceive: {recipe.perceive} is for llava; {recipe.system} reads grids, leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)
