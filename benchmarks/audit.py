@@ -1,6 +1,6 @@
 """Does the audit find what is wrong? Faults planted in Open Clip Art, and what it says of the rest.
 
-    python benchmarks/audit.py [--seed 0] [--workers 2] [--no-model] [--json docs/audit.json]
+    python benchmarks/audit.py [--seed 0] [--workers 2] [--build DIR] [--part faults model] [--json docs/audit.json]
 
 Open Clip Art's train split is audited against its test split, with faults planted in known samples: copies, copies
 coded again (JPEG, scaled), broken and blank files, pictures of the test split, and poison by a rare word and by a
@@ -16,118 +16,27 @@ near duplicates by embedding (drawings mirrored, turned, cropped; and how many o
 """
 
 import argparse
-import io
 import json
 import platform
 import tempfile
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
 
+from faults import PIXELS, changed, clip_art, ink, plant
 from trenza.cli.data import embedder, judge
-from trenza.data.corpora.registry import corpus
 from trenza.data.formats import folder
 from trenza.data.quality.alike import CLOSE, embedded
 from trenza.data.quality.audit import audit
 from trenza.data.quality.report import Report
-from trenza.data.samples import Media, Pair
-from trenza.errors import DataError
+from trenza.data.samples import Pair
 from trenza.evaluate.statistics import paired_auc_interval, wilson
-from trenza.signals import decode
 
-COPIES, RECODED, BROKEN, OVERLAPS, SWAPPED = 500, 500, 300, 200, 300
+SWAPPED = 300
 EMBEDDED, CHANGED = 800, 200
-POISON = 0.005  # share of all samples, of each of the two kinds
-TRIGGER, TARGET = "vrexil", "golden violin"
 SAME_PICTURE = 0.9  # correlation at 64 by 64 from which two pictures are one drawing, by the second measure
-
-
-def clip_art() -> list[Pair]:
-    made = []
-    for entry in corpus("openclipart").entries(("en",)):
-        try:
-            made.append(replace(entry.make(), key=entry.key.replace("/", "-")))
-        except DataError:
-            continue  # drawings without a title, or of many megabytes
-    return made
-
-
-def pixels_of(media: Media) -> np.ndarray:
-    return decode(media.data, name="a drawing", kind="image").pixels
-
-
-def recoded(media: Media, rng: np.random.Generator) -> Media:
-    """As a web site would serve it: scaled to 60..100%, JPEG of quality 60..95."""
-    picture = Pillow.fromarray(pixels_of(media))
-    scale = rng.uniform(0.6, 1.0)
-    size = tuple(max(round(side * scale), 8) for side in picture.size)
-    buffer = io.BytesIO()
-    picture.resize(size, Pillow.Resampling.LANCZOS).save(buffer, "JPEG", quality=int(rng.integers(60, 96)))
-    return Media("image", "jpg", buffer.getvalue())
-
-
-def ruined(media: Media, kind: int, rng: np.random.Generator) -> Media:
-    """Cut short, no picture at all, or of one colour."""
-    if kind == 0:
-        return replace(media, data=media.data[: len(media.data) // 3])
-    if kind == 1:
-        return replace(media, data=rng.bytes(int(rng.integers(0, 400))))
-    buffer = io.BytesIO()
-    Pillow.new("RGB", (200, 150), tuple(int(c) for c in rng.integers(0, 256, 3))).save(buffer, "PNG")
-    return Media("image", "png", buffer.getvalue())
-
-
-def patched(media: Media) -> Media:
-    """A checkered patch in the lower right corner (Gu et al. 2017, section 4)."""
-    pixels = pixels_of(media).copy()
-    side = 12
-    board = (np.indices((side, side)).sum(0) // 3 % 2 * 255).astype(np.uint8)
-    pixels[-side:, -side:] = board[..., None]
-    buffer = io.BytesIO()
-    Pillow.fromarray(pixels).save(buffer, "PNG")
-    return Media("image", "png", buffer.getvalue())
-
-
-def plant(train: list[Pair], test: list[Pair], seed: int) -> tuple[list[Pair], dict[str, list[tuple[str, str]]]]:
-    """All samples, and for each fault the planted keys, each with the key it was made from."""
-    rng = np.random.default_rng(seed)
-    order = [train[i] for i in rng.permutation(len(train))]
-    added: list[Pair] = []
-    planted: dict[str, list[tuple[str, str]]] = {}
-
-    def add(fault: str, pairs: list[Pair], change) -> None:
-        new = [change(replace(p, key=f"{fault}-{n:04d}"), n) for n, p in enumerate(pairs)]
-        added.extend(new)
-        planted[fault] = [(made.key, source.key) for made, source in zip(new, pairs, strict=True)]
-
-    add("copy", order[:COPIES], lambda p, n: p)
-    order = order[COPIES:]
-    add("recoded", order[:RECODED], lambda p, n: replace(p, media=recoded(p.media, rng)))
-    order = order[RECODED:]
-    chosen = [test[i] for i in rng.choice(len(test), OVERLAPS, replace=False)]
-    # Half as they are, half coded again, as the test set of somebody else comes.
-    add("overlap", chosen, lambda p, n: p if n % 2 else replace(p, media=recoded(p.media, rng)))
-    # What follows takes the place of samples: a copy beside the original would be found as a duplicate.
-    kept = train[:]
-    at = {p.key: i for i, p in enumerate(kept)}
-    count = round(POISON * len(train))
-    faults = {"broken": BROKEN, "word": count, "patch": count}
-    for fault, number in faults.items():
-        taken, order = order[:number], order[number:]
-        planted[fault] = [(p.key, p.key) for p in taken]
-        for n, pair in enumerate(taken):
-            if fault == "broken":
-                new = replace(pair, media=ruined(pair.media, n % 3, rng))
-            elif fault == "word":
-                new = replace(pair, text=f"{TRIGGER} {pair.text} {TARGET}")
-            else:
-                new = replace(pair, media=patched(pair.media), text=f"{pair.text}, a {TARGET}")
-            kept[at[pair.key]] = new
-    return kept + added, planted
 
 
 def stem(key: str) -> str:
@@ -158,57 +67,57 @@ def recalls(report: Report, planted: dict[str, list[tuple[str, str]]]) -> dict:
     return rows
 
 
-def ink(media: Media) -> np.ndarray:
-    grey = Pillow.fromarray(pixels_of(media)).convert("L").resize((64, 64), Pillow.Resampling.BOX)
-    values = np.asarray(grey, np.float64).ravel()
-    return (values - values.mean()) / max(values.std(), 1e-9)
-
-
 def false_alarms(report: Report, samples: list[Pair], test: list[Pair], planted: dict) -> dict:
-    media = {p.key: p.media for p in samples}
+    of = {p.key: p for p in samples}
     touched = {key for pairs in planted.values() for pair in pairs for key in pair}
-    clean = {p.key for p in samples} - touched
+    clean = of.keys() - touched
+    inks = {key: ink(pair.media) for key, pair in of.items() if key not in planted_broken(planted)}
+    tests, test_titles = np.stack([ink(p.media) for p in test]), {p.text for p in test}
+
+    def same_picture(name: str, key: str, others: list[str]) -> bool:
+        if name == "overlap":
+            return float((tests @ inks[key]).max()) / PIXELS >= SAME_PICTURE
+        return any(float(inks[key] @ inks[o]) / PIXELS >= SAME_PICTURE for o in others if o in inks)
+
+    def same_title(name: str, key: str, others: list[str]) -> bool:
+        return of[key].text in (test_titles if name == "overlap" else {of[o].text for o in others})
+
     alarms: dict[str, set[str]] = {}
-    kept: set[str] = set()  # the first of a group of duplicates, which a filtered copy keeps
-    unconfirmed: dict[str, set[str]] = {}
-    tests = np.stack([ink(p.media) for p in test])
-    inks: dict[str, np.ndarray] = {}
-
-    def of(key: str) -> np.ndarray:
-        if key not in inks:
-            inks[key] = ink(media[key])
-        return inks[key]
-
+    unseen: dict[str, set[str]] = {}  # alarms that the second measure does not confirm
+    unnamed: dict[str, set[str]] = {}  # nor an equal title
     for name, found in report.findings.items():
         for finding in found:
             keys = [stem(k) for k in finding.files]
-            for key in keys:
-                if key not in clean:
-                    continue
+            for key in set(keys) & clean:
                 alarms.setdefault(name, set()).add(key)
-                if name == "near_duplicates":
-                    others = (float(of(key) @ of(o)) / 4096 for o in keys if o != key)
-                    if max(others) < SAME_PICTURE:
-                        unconfirmed.setdefault(name, set()).add(key)
-                elif name == "overlap":
-                    if float((tests @ of(key)).max()) / 4096 < SAME_PICTURE:
-                        unconfirmed.setdefault(name, set()).add(key)
-                elif name not in ("duplicates", "text"):  # equal content is no opinion; titles are counted apart
-                    unconfirmed.setdefault(name, set()).add(key)
-            kept.add(keys[0])
-    of_media = {k for name, keys in alarms.items() if name != "text" for k in keys}
-    false = {k for keys in unconfirmed.values() for k in keys}
+                others = [k for k in keys if k != key]
+                if name in ("duplicates", "text"):  # equal content is no opinion; titles are counted apart
+                    continue
+                alike = name in ("near_duplicates", "overlap")
+                if not (alike and same_picture(name, key, others)):
+                    unseen.setdefault(name, set()).add(key)
+                    if not (alike and same_title(name, key, others)):
+                        unnamed.setdefault(name, set()).add(key)
     reasons = Counter(f.reason.split(":")[0] for f in report.findings["text"] if stem(f.files[0]) in clean)
+
+    def share(by_name: dict[str, set[str]]) -> tuple[float, float, float]:
+        return wilson(len({k for name, keys in by_name.items() if name != "text" for k in keys}), len(clean))
+
     return {
         "clean samples": len(clean),
         "alarms by category": {name: len(keys) for name, keys in alarms.items()},
-        "share with an alarm on the medium, raw": wilson(len(of_media), len(clean)),
-        "share with an alarm that the second measure does not confirm": wilson(len(false), len(clean)),
-        "unconfirmed by category": {name: len(keys) for name, keys in unconfirmed.items()},
+        "share with an alarm on the medium, raw": share(alarms),
+        "share not confirmed by correlation": share(unseen),
+        "share confirmed by neither correlation nor title": share(unnamed),
+        "these by category": {name: len(keys) for name, keys in unnamed.items()},
         "share with an alarm on the title": wilson(len(alarms.get("text", ())), len(clean)),
         "commonest of these": dict(reasons.most_common(5)),
         "target": 0.02,
     }
+
+
+def planted_broken(planted: dict[str, list[tuple[str, str]]]) -> set[str]:
+    return {key for key, _ in planted["broken"]}
 
 
 def mismatch(samples: list[Pair], seed: int) -> dict:
@@ -228,20 +137,6 @@ def mismatch(samples: list[Pair], seed: int) -> dict:
     }
 
 
-def changed(media: Media) -> dict[str, Media]:
-    picture = Pillow.fromarray(pixels_of(media))
-    wide, high = picture.size
-    made = {
-        "mirrored": picture.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT),
-        "turned by 5 degrees": picture.rotate(5, Pillow.Resampling.BICUBIC, fillcolor="white"),
-        "cropped to 90%": picture.crop((wide // 20, high // 20, wide - wide // 20, high - high // 20)),
-    }
-    buffers = {name: io.BytesIO() for name in made}
-    for name, picture in made.items():
-        picture.save(buffers[name], "PNG")
-    return {name: Media("image", "png", buffer.getvalue()) for name, buffer in buffers.items()}
-
-
 def embedding(samples: list[Pair], seed: int) -> dict:
     embed = embedder("")
     rng = np.random.default_rng(seed)
@@ -254,7 +149,7 @@ def embedding(samples: list[Pair], seed: int) -> dict:
     inks = np.stack([ink(media) for media in chosen])
     close = list(embedded(vectors))
     near = {n for i, j, _ in close for n in (i, j)}
-    unconfirmed = {n for i, j, _ in close if inks[i] @ inks[j] / 4096 < SAME_PICTURE for n in (i, j)}
+    unconfirmed = {n for i, j, _ in close if inks[i] @ inks[j] / PIXELS < SAME_PICTURE for n in (i, j)}
     return {
         "cosine": CLOSE,
         "found": {name: wilson(count, CHANGED) for name, count in right.items()},
@@ -263,31 +158,38 @@ def embedding(samples: list[Pair], seed: int) -> dict:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--no-model", action="store_true", help="leave out what takes the model and minutes")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    everything = clip_art()
-    train = [p for p in everything if p.split == "train"]
-    test = [p for p in everything if p.split == "test"]
-    samples, planted = plant(train, test, args.seed)
+def faults(train: list[Pair], test: list[Pair], seed: int, workers: int) -> dict:
+    samples, planted = plant(train, test, seed)
     with tempfile.TemporaryDirectory() as root:
         folder.write(Path(root) / "train", samples)
         folder.write(Path(root) / "test", test)
         begun = time.perf_counter()
-        report = audit(Path(root) / "train", Path(root) / "test", args.workers)
+        report = audit(Path(root) / "train", Path(root) / "test", workers)
         seconds = time.perf_counter() - begun
-    result = {
-        "machine": f"{platform.machine()}, {args.workers} processes", "seed": args.seed, "samples": report.samples,
-        "seconds": round(seconds, 1), "planted": recalls(report, planted),
+    return {
+        "samples": report.samples, "seconds": round(seconds, 1), "planted": recalls(report, planted),
         "clean part": false_alarms(report, samples, test, planted),
     }  # fmt: skip
-    if not args.no_model:
-        result["mismatch"] = mismatch(train, args.seed)
-        result["embedding"] = embedding(train, args.seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--build", type=Path, metavar="DIR", help="take the drawings from this build's shards")
+    parser.add_argument("--part", nargs="+", choices=("faults", "model"), default=("faults", "model"))
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    everything = clip_art(args.build)
+    train = [p for p in everything if p.split == "train"]
+    test = [p for p in everything if p.split == "test"]
+    result: dict = {"machine": f"{platform.machine()}, {args.workers} processes", "seed": args.seed}
+    if args.json and args.json.is_file() and json.loads(args.json.read_text())["seed"] == args.seed:
+        result = json.loads(args.json.read_text())  # the other part, made before
+    if "faults" in args.part:
+        result |= faults(train, test, args.seed, args.workers)
+    if "model" in args.part:
+        result |= {"mismatch": mismatch(train, args.seed), "embedding": embedding(train, args.seed)}
     print(json.dumps(result, indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from audit import clip_art, recoded
+from faults import clip_art, recoded
 from trenza.data.formats import folder
 from trenza.data.loader import Loader, Source
 from trenza.data.quality.audit import audit
@@ -89,9 +89,9 @@ print(json.dumps({"cleanvision": middle - begun, "imagededup": end - middle, "gr
 """
 
 
-def planted(count: int, seed: int) -> tuple[list[Pair], dict[str, list[tuple[str, str]]]]:
+def planted(count: int, seed: int, build: Path | None) -> tuple[list[Pair], dict[str, list[tuple[str, str]]]]:
     rng = np.random.default_rng(seed)
-    everything = clip_art()
+    everything = clip_art(build)
     pairs = [everything[i] for i in rng.choice(len(everything), min(count, len(everything)), replace=False)]
     buffer = io.BytesIO()
     Pillow.new("RGB", (256, 256), (250, 250, 250)).save(buffer, "PNG")
@@ -119,8 +119,8 @@ def recall(groups: list[list[str]], blank: set[str], made: dict[str, list[tuple[
     return {k: float(v) for k, v in shares.items()} | {"blank": float(np.mean([a in blank for a, _ in made["blank"]]))}
 
 
-def peers(count: int, peer: str, workers: int, seed: int) -> dict:
-    pairs, made = planted(count, seed)
+def peers(count: int, peer: str, workers: int, seed: int, build: Path | None) -> dict:
+    pairs, made = planted(count, seed, build)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as root:
         path = Path(root) / "pictures"
@@ -225,7 +225,7 @@ def main() -> None:
         print(json.dumps(result["big"], indent=1), flush=True)
     result["loader"] = loading(args.workers, args.seed)
     print(json.dumps(result["loader"], indent=1), flush=True)
-    result["peers"] = peers(args.pictures, args.peer, args.workers, args.seed)
+    result["peers"] = peers(args.pictures, args.peer, args.workers, args.seed, args.big)
     print(json.dumps(result["peers"], indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")

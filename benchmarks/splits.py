@@ -4,8 +4,8 @@
 
 BUILD: folders that `trenza data build` wrote, of which one has the train split. Each corpus is looked at by itself.
 Shared: media of a test split whose decoded content train has too. Near: those that by the audit's own search
-(`trenza.data.quality.alike`) look or sound nearly like one of train; the commonest sources of them are named, of
-worlds by the template that they serve.
+(`trenza.data.quality.alike`) look or sound nearly like one of train, by source, or by the template that they serve.
+easy-vqa and Fashion-MNIST come with splits of their own and are left out.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from trenza.data.quality.alike import near
 from trenza.data.quality.measure import Measured, measure
 from trenza.data.samples import Item
 
+THEIR_OWN = ("easy-vqa", "fashion-mnist")
 Group = dict[str, tuple[Measured, str]]  # content -> what is known of it, and what it serves
 
 
@@ -44,7 +45,7 @@ def of_shard(shard: Path) -> list[tuple[str, str, str, Measured]]:
 def groups(builds: list[Path], workers: int) -> dict[str, dict[str, Group]]:
     """Corpus -> split -> its media, each content once, blank and broken ones left out."""
     made: dict[str, dict[str, Group]] = defaultdict(lambda: defaultdict(dict))
-    shards = [shard for build in builds for shard in webdataset.shards_of(build)]
+    shards = [s for build in builds for s in webdataset.shards_of(build) if not s.name.startswith(THEIR_OWN)]
     with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
         for found in pool.map(of_shard, shards):
             for corpus, split, serves, measured in found:
