@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from trenza.systems.braid import Braid, Braided
 from trenza.towers import language
+from trenza.towers.language import LanguageModel
 
 
 class _Tower(nn.Module):
@@ -35,11 +36,16 @@ class _Projector(nn.Module):
         return torch.stack([self.braid.picture_tokens(f[None]) for f in features]).to(self.dtype)
 
 
-def build(ours: Braided, image_token: int) -> LlavaForConditionalGeneration:
-    """`image_token`: a token number that no text uses; it must be given once for each media token."""
-    model, block = ours.language, ours.language.config.block
+def bare(model: LanguageModel, image_token: int) -> LlavaForConditionalGeneration:
+    """Their model around our language model's weights, added tokens included, with nothing between pixels and splice.
+
+    `image_token`: a token number that no text uses; it must be given once for each media token.
+    """
+    block, table = model.config.block, model.embedding.weight
+    if model.added is not None:
+        table = torch.cat([table, model.added.to(table.dtype)]).detach()
     text = LlamaConfig(
-        vocab_size=model.config.vocabulary, hidden_size=block.width, intermediate_size=block.inner,
+        vocab_size=len(table), hidden_size=block.width, intermediate_size=block.inner,
         num_hidden_layers=model.config.layers, num_attention_heads=block.heads,
         num_key_value_heads=block.kv_heads, head_dim=block.head_width, rms_norm_eps=block.eps,
         rope_parameters={"rope_type": "default", "rope_theta": model.config.rope_theta},
@@ -52,19 +58,23 @@ def build(ours: Braided, image_token: int) -> LlavaForConditionalGeneration:
     )  # fmt: skip
     config.text_config._attn_implementation = "sdpa"
     peer = LlavaForConditionalGeneration(config)
-    weights = language.to_transformers(model.state_dict())
+    own = {name: tensor for name, tensor in model.state_dict().items() if name != "added"}
+    weights = language.to_transformers(own | {"embedding.weight": table})
     renamed = {
         name.replace("model.", "model.language_model.", 1) if name.startswith("model.") else name: tensor
         for name, tensor in weights.items()
     }
     if model.config.tied:
-        renamed["lm_head.weight"] = weights["model.embed_tokens.weight"]
+        renamed["lm_head.weight"] = table
     peer.model.vision_tower = nn.Identity()
     peer.model.multi_modal_projector = nn.Identity()
     peer.load_state_dict(renamed, strict=True)
-    dtype = model.embedding.weight.dtype
-    peer.to(dtype)
-    # The braid is shared and keeps its own precision.
+    return peer.to(table.dtype)
+
+
+def build(ours: Braided, image_token: int) -> LlavaForConditionalGeneration:
+    """The first braid's peer, ready to answer. The braid is shared and keeps its own precision."""
+    peer = bare(ours.language, image_token)
     peer.model.vision_tower = _Tower(ours.braid)
-    peer.model.multi_modal_projector = _Projector(ours.braid, dtype)
+    peer.model.multi_modal_projector = _Projector(ours.braid, peer.dtype)
     return peer.eval()

@@ -68,7 +68,7 @@ class Simulated:
             raise KeyError("a film")
         if "objects" in truth:
             lines = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
-            return [Medium("image", self._objects(truth["objects"], rng)), *self._lines(lines, rng)]
+            return [Medium("image", self._objects(truth["objects"], rng)), self._lines(lines, rng)]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
         nothing = Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS))
@@ -78,11 +78,11 @@ class Simulated:
                 x0, y0, x1, y1 = truth["boxes"][label]
                 right = min(LABEL_LEFT + LETTER * (len(label) + 1), x0)
                 lines += [(f"{label}:", [LABEL_LEFT, y0, right, y1]), (value, [x0, y0, x1, y1])]
-            return [nothing, *self._lines(lines, rng)]
+            return [nothing, self._lines(lines, rng)]
         if any(e["state"] in ("on", "off") for e in truth["elements"]):
             raise KeyError("a switch")
         lines = [(text, e["box"]) for e in truth["elements"] for text in (e["label"], e["state"]) if text]
-        return [nothing, *self._lines(lines, rng)]
+        return [nothing, self._lines(lines, rng)]
 
     # --- what is perceived ------------------------------------------------------------------------
 
@@ -142,8 +142,8 @@ class Simulated:
             rows.append(row)
         return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, EVENT_COLUMNS)
 
-    def _lines(self, lines: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[Medium]:
-        """From the top down; no medium where nothing is written."""
+    def _lines(self, lines: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> Medium:
+        """From the top down."""
         rows = []
         for text, box in sorted(lines, key=lambda line: line[1][1]):
             row = np.full(LINE_COLUMNS, -1.0)
@@ -151,7 +151,8 @@ class Simulated:
             tokens = self.words(text)[:LINE_TOKENS]
             row[4 : 4 + len(tokens)] = tokens
             rows.append(row)
-        return [Medium("lines", torch.from_numpy(np.stack(rows)).float()[None])] if rows else []
+        found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, LINE_COLUMNS)
+        return Medium("lines", found[None])
 
 
 def _numbers(pairs: Pairs) -> dict[str, int]:

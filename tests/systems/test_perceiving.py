@@ -1,0 +1,61 @@
+"""What detectors say becomes media in one order; real letters are read where they stand."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from trenza.errors import UsageError
+from trenza.signals import Audio, Image, Video
+from trenza.systems.perceiving import Things
+
+
+def things() -> Things:
+    """An object for each picture, as bright as the picture; an event as long as the sound; a line for black ones."""
+    return Things(
+        lambda pixels: [p.float().mean().expand(1, 30) for p in pixels],
+        lambda samples: torch.full((1, 40), len(samples) / 16_000),
+        lambda pixels: torch.zeros(int(pixels.max() == 0), 28),
+    )
+
+
+def grey(value: int, height: int = 40, width: int = 40) -> Image:
+    return Image(np.full((height, width, 3), value, np.uint8))
+
+
+def test_each_signal_has_its_media_in_order():
+    sound = Audio(np.zeros(8_000, np.float32))
+    frames = np.stack([grey(v).pixels for v in (0, 50, 100, 150, 200)])
+    film = Video(frames, np.arange(5) / 4, sound)
+    picture, heard, seen = things()([grey(0), sound, film])
+    assert [m.kind for m in picture] == ["image", "lines"]
+    assert picture[1].features.shape == (1, 1, 28)
+    assert [m.kind for m in heard] == ["audio"] and float(heard[0].features[0, 0, 0]) == 0.5
+    assert [m.kind for m in seen] == ["image", "lines"] * 3 + ["audio"]
+    assert [float(m.features[0, 0, 0]) for m in seen if m.kind == "image"] == [0.0, 100.0, 200.0]
+    assert seen[3].features.shape == (1, 0, 28)
+
+
+def test_text_is_no_medium():
+    with pytest.raises(UsageError, match="a str is no medium"):
+        things()(["words"])
+
+
+def test_written_words_are_read_in_their_places():
+    pytest.importorskip("rapidocr_onnxruntime")
+    from trenza.towers.lines import LineReader
+
+    page = Pillow.new("RGB", (256, 256), (240, 240, 235))
+    pen = ImageDraw.Draw(page)
+    pen.text((20, 180), "Havana", "black", font=ImageFont.load_default(14))
+    pen.text((120, 40), "Total: 189.55", "black", font=ImageFont.load_default(14))
+    reader = LineReader(lambda text: [ord(c) for c in text])
+    first, second = reader.texts(np.asarray(page))
+    assert (first[0].replace(" ", ""), second[0]) == ("Total:189.55", "Havana")
+    y0, x0, y1, x1 = second[1]
+    assert abs(x0 - 20 / 256) < 0.03 and abs(y0 - 180 / 256) < 0.04 and y1 < 0.8 and x1 < 0.4
+    rows = reader.read(np.asarray(page))
+    assert rows.shape == (2, 28)
+    assert "".join(chr(int(t)) for t in rows[1, 4:] if t >= 0) == "Havana"
+    assert reader.read(np.full((64, 64, 3), 255, np.uint8)).shape == (0, 28)
