@@ -19,7 +19,7 @@ FRAMES = 3  # of a video: its first, middle and last
 
 
 class Things:
-    """objects: squares uint8 [N, H, W, 3] to [K, 30] each; events: samples [N] to [K, 40]; lines: [H, W, 3] to [K, 28]"""
+    """objects: squares [N, H, W, 3] to [K, 30] each; events: samples [N] to [K, 40]; lines: pixels to [K, 28]."""
 
     def __init__(
         self, objects: Callable[[Tensor], list[Tensor]], events: Callable[[Tensor], Tensor],
