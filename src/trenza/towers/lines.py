@@ -26,14 +26,14 @@ class LineReader:
             ) from error
         self.encode, self._engine = encode, RapidOCR()
 
-    def texts(self, pixels: np.ndarray) -> list[tuple[str, tuple[float, float, float, float]]]:
+    def texts(self, pixels: np.ndarray) -> list[tuple[str, tuple[float, ...]]]:
         """uint8 [H, W, 3] to lines and their boxes (y0 x0 y1 x1 in 0..1), from the top down."""
         height, width = pixels.shape[:2]
         scale = max(1.0, READ_AT / max(height, width))
         size = round(width * scale), round(height * scale)
         larger = np.asarray(Pillow.fromarray(pixels).resize(size, Pillow.Resampling.BICUBIC))
         found, _ = self._engine(larger[..., ::-1], use_cls=False)
-        lines = []
+        lines: list[tuple[str, tuple[float, ...]]] = []
         for corners, text, _ in found or []:
             x, y = np.asarray(corners, float).T / np.array(size)[:, None]
             box = (y.min(), x.min(), y.max(), x.max())
