@@ -14,6 +14,7 @@ from trenza.cache import cache_dir
 from trenza.errors import UsageError
 
 HELP = "report card: how much of a score is evidence, and how much a guess"
+DEFAULT = "the embedded default"
 ITEMS = 400  # of a built-in task, whose items have no end
 
 
@@ -32,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--items", type=int, metavar="N", help=f"most items a task (default: all; {ITEMS} of a built-in)"
     )
+    parser.add_argument(
+        "--contamination", action="store_true", help="test by its behaviour whether the model has seen the task before"
+    )
+    parser.add_argument("--trained-on", type=Path, metavar="DATA", help="training data to look for the task in")
     parser.add_argument("--budget", type=int, default=0, metavar="N", help="most questions put to each model")
     parser.add_argument("--seed", type=int, default=0, help="of fresh worlds, samples and probes (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write measures and flags there")
@@ -43,23 +48,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from trenza.evaluate import page, report
-    from trenza.evaluate.card import card, compare, under
+    from trenza.evaluate.card import Card, card, compare, under
+    from trenza.evaluate.measures import leaks
     from trenza.evaluate.plan import plan
+    from trenza.evaluate.run import Results
 
     _check(options)
     task = _task(options)
     asked = plan(task, options.budget, options.seed)
     names = [options.model, options.against] if options.against else [options.model]
-    results, cards, remarks = [], [], []
+    results: list[Results] = []
+    cards: list[Card] = []
+    remarks: list[str] = []
+    found = leaks.NOT_LOOKED_FOR
     for name in names:
-        result, told = _run(name, task, asked, options.seed)
+        responder = _loaded(name)
+        result, told = _run(name, responder, task, asked, options.seed)
+        if not results:
+            found = _leaks(options, responder, task)
+        cards.append(card(name or DEFAULT, result, () if results else leaks.measures(found)))
         results.append(result)
-        cards.append(card(name or "the embedded default", result))
         remarks += told
     differences = tuple(compare(results[0], results[1], (cards[0], cards[1]))) if options.against else ()
     made = report.Report(
-        cards[0], results[0], options.seed, cards[1] if options.against else None, differences, tuple(remarks)
-    )
+        cards[0], results[0], options.seed, cards[1] if options.against else None, differences, tuple(remarks),
+        found,
+    )  # fmt: skip
     failed = under(cards[0], options.fail_under)
     if options.json:
         report.write_json(made, options.json)
@@ -99,40 +113,59 @@ def _task(options: argparse.Namespace):
     return tasks.joined(found)
 
 
-def _run(name: str | None, task, asked, seed: int):
+def _loaded(name: str | None):
+    from trenza.systems import load
+
+    with Console(stderr=True).status(f"loading {name or DEFAULT}"):
+        return load.responder(name)
+
+
+def _leaks(options: argparse.Namespace, responder, task):
+    """What speaks for the task having been in the first model's training, as far as it is to be looked for."""
+    from trenza.evaluate import builtin
+    from trenza.evaluate.contamination import behavioural, between
+    from trenza.evaluate.measures.leaks import Leaks
+
+    findings, hits = [], []
+    if options.contamination:
+        # Of a world there are always fresh ones; of anything else nobody has any.
+        fresh = (
+            [] if set(options.task) - {"worlds"} else builtin.load("worlds", len(task.items), options.seed + 1).items
+        )
+        findings = behavioural(responder, task.items, options.seed, fresh)
+    if options.trained_on:
+        hits = between(options.trained_on, list(task.items))
+    return Leaks(tuple(findings), tuple(hits), len(task.items) if options.trained_on else 0)
+
+
+def _run(name: str | None, responder, task, asked, seed: int):
     """One model's answers to the whole plan, and what its report must say beside them."""
     from trenza.evaluate.asking import Asker
     from trenza.evaluate.run import run
     from trenza.evaluate.store import Store
-    from trenza.systems import load
 
-    console = Console(stderr=True)
-    with console.status(f"loading {name or 'the embedded default'}"):
-        responder = load.responder(name)
     store = Store(cache_dir() / "evaluate" / "answers.sqlite")
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
     )  # fmt: skip
     try:
         with bar:
-            shown = bar.add_task(name or "the embedded default", total=len(asked.plain))
+            shown = bar.add_task(name or DEFAULT, total=len(asked.plain))
             progress: Callable[[int, int], None] = lambda done, total: bar.update(shown, completed=done, total=total)  # noqa: E731
             result = run(task, asked, Asker(responder, identity(name, responder), store), seed, progress)
     finally:
         store.close()
-    told = (
-        [f"{name or 'the embedded default'}: scored by {how}"] if (how := getattr(responder, "how_scored", "")) else []
-    )
+    told = [f"{name or DEFAULT}: scored by {how}"] if (how := getattr(responder, "how_scored", "")) else []
     told += [f"{what} ({count} times)" for what, count in dict(getattr(responder, "warnings", {})).items()]
     return result, told
 
 
 def identity(model: str | None, responder) -> str:
     """What answers depend on: the version of trenza, and the content of the weights or the endpoint's model."""
-    from trenza.systems.load import DEFAULT
+    from trenza.systems import load
 
-    folder = Path(model) if model else DEFAULT
+    folder = Path(model) if model else load.DEFAULT
     base = f"trenza {version('trenza')}"
     if not folder.is_dir():
         return f"{base} {model} {getattr(responder, 'name', '')}"

@@ -10,6 +10,7 @@ from trenza.data.files import whole
 from trenza.evaluate import plots
 from trenza.evaluate.card import Card
 from trenza.evaluate.measures.base import correct, normal
+from trenza.evaluate.measures.leaks import section
 from trenza.evaluate.report import Report, notes
 from trenza.evaluate.worst import figure, worst
 
@@ -49,7 +50,7 @@ _QUESTIONS = (
      "order and wording hardly change its answers", "order or wording change its answers"),
     ("Can the figure itself be trusted?", ("spread_reading", "spread_form", "unread"),
      "another way to ask or to read gives much the same", "another way to ask or to read gives another figure"),
-    ("Was the test in its training?", ("contamination",),
+    ("Was the test in its training?", ("contamination", "contamination_p"),
      "nothing speaks for it", "something speaks for it"),
 )  # fmt: skip
 _PLOTTED = (
@@ -67,7 +68,7 @@ def write(report: Report, page: Path) -> None:
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{title}</h1>'
         f"{_summary(report)}{_against(report)}"
         f"<h2>Measures</h2>{plots.forest(report.card, _PLOTTED)}{_confidence(report)}{_table(report.card)}"
-        f"{_cases(report)}{_small_print(report)}</html>\n"
+        f"{section(report.leaks)}{_cases(report)}{_small_print(report)}</html>\n"
     )
     with whole(page) as partial:
         partial.write_text(html, encoding="utf-8")

@@ -9,6 +9,8 @@ from typing import Any
 from trenza.data.files import whole
 from trenza.evaluate.card import Card, Difference
 from trenza.evaluate.clustered import Estimate
+from trenza.evaluate.measures import leaks
+from trenza.evaluate.measures.leaks import Leaks
 from trenza.evaluate.run import Results
 
 PROBLEMS_SHOWN = 200
@@ -24,6 +26,7 @@ class Report:
     against: Card | None = None
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()  # of the responder: how it scores, what went wrong and was mended
+    leaks: Leaks = leaks.NOT_LOOKED_FOR
 
 
 def _number(value: float) -> float | None:
@@ -65,6 +68,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "notes": notes(report),
         "problems": [{"key": p.key, "reason": p.reason} for p in problems[:PROBLEMS_SHOWN]],
     }  # fmt: skip
+    if report.leaks.looked:
+        document["contamination"] = leaks.to_json(report.leaks)
     if report.against is not None:
         document["against"] = {
             "model": report.against.model, "measures": measures(report.against), "flags": flags(report.against),
