@@ -4,16 +4,22 @@ import json
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from trenza.align import assemble
 from trenza.align import recipe as recipes
 from trenza.align.trainer import Trainer
 from trenza.conversation import Conversation
+from trenza.data.corpora.entries import png
+from trenza.data.samples import Pair
+from trenza.data.shards import write_shard
 from trenza.errors import WeightsError
 from trenza.systems import load
 from trenza.systems.answering import Sampling
 from trenza.systems.references import pictures
+
+SYSTEMS = ["llava", "flamingo", "blip2", "blip2_stage1", "pali", "native", "native_patches"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def small(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(assemble, "WIDTH", 48)
 
 
-@pytest.mark.parametrize("system", ["llava", "flamingo", "blip2", "blip2_stage1"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_it_trains_by_a_recipe_and_answers_from_its_folder(system, recipe, tiny, monkeypatch):
     training = Trainer(recipes.load(recipe, [f"system={system}", "steps=3", "rank=0"]), tiny())
     folder = training.run()
@@ -40,6 +46,7 @@ def test_it_trains_by_a_recipe_and_answers_from_its_folder(system, recipe, tiny,
     parts = tiny()
     monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
     monkeypatch.setattr(load, "grids", lambda: parts.grids)
+    monkeypatch.setattr(load, "codecs", parts.codecs)
     responder = load.responder(str(folder))
     asked = Conversation.ask("colour?", pictures()[2])
     answer = responder.respond(asked, Sampling(max_tokens=3), support=False)
@@ -58,3 +65,23 @@ def test_the_second_stage_of_blip2_takes_over_the_first_s_q_former(recipe, tiny,
     assert all((learned[name] == tensor).all() for name, tensor in second.system.qformer.state_dict().items())
     with pytest.raises(WeightsError, match="differs in system"):
         Trainer(recipes.load(recipe, ["system=flamingo", f"start={folder}", f"out={tmp_path / 'third'}"]), tiny())
+
+
+def test_native_also_learns_to_produce_what_pairs_show(recipe, tiny, monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = [
+        Pair(f"{n}", png(rng.integers(0, 256, (64, 64, 3), np.uint8)), f"thing {n}", "en", "noto", "none", "train")
+        for n in range(4)
+    ]
+    write_shard(tmp_path / "pairs" / "0.tar", pairs)
+    changes = ["system=native", "steps=2", "rank=2", f"data.0.path={tmp_path / 'pairs'}"]
+    training = Trainer(recipes.load(recipe, changes), tiny())
+    examples = next(iter(training.feed))
+    drawn = [e for e in examples if not e.media]
+    assert len(examples) == 8 and 0 < len(drawn) <= 4  # a hint behind the question leaves it a question of words
+    mark = training.system.first["image"]
+    assert all(e.turns[0].answer[0] == mark and len(e.turns[0].answer) == 64 + 3 for e in drawn)
+    parts = tiny()
+    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "codecs", parts.codecs)
+    assert load.producer(str(training.run()))("Draw thing 1.").pixels.shape == (64, 64, 3)

@@ -12,8 +12,10 @@ from tokenizers import decoders, models, pre_tokenizers
 from trenza.align import recipe as recipes
 from trenza.align.assemble import Parts
 from trenza.align.trainer import Trainer
+from trenza.bridges.native import Codec, CodecConfig
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.layers.block import BlockConfig
+from trenza.systems.codecs import Codecs
 from trenza.systems.sensing import Grids
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.language import LanguageConfig, LanguageModel
@@ -48,7 +50,14 @@ def parts() -> Parts:
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.2)
     eyes = EfficientNet(EfficientNetConfig(0.25, 0.3)).eval()
-    return Parts(language.eval(), tokenizer(), Grids(eyes, Whisper(WhisperConfig(32, 2, 64, 1, 1)).eval()))
+    ears = Whisper(WhisperConfig(32, 2, 64, 1, 1)).eval()
+    return Parts(language.eval(), tokenizer(), Grids(eyes, ears), codecs=codecs)
+
+
+def codecs() -> Codecs:
+    torch.manual_seed(0)
+    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 4)), "audio": CodecConfig(1, 80, (8, 8), (3, 4))}
+    return Codecs({kind: Codec(config) for kind, config in made.items()}).eval().requires_grad_(False)
 
 
 def main() -> None:

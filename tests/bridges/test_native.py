@@ -2,9 +2,11 @@
 
 import itertools
 
+import pytest
 import torch
 
 from trenza.bridges.native import FSQ, Codec, CodecConfig
+from trenza.errors import WeightsError
 
 
 def test_every_code_is_one_combination_of_levels():
@@ -30,6 +32,11 @@ def test_the_gradient_passes_the_rounding():
     FSQ((5, 5))(x).sum().backward()
     expected = 2 * (1 - 1e-3) * (1 - torch.tanh(x.detach()) ** 2) / 2  # of the bound alone
     assert torch.allclose(x.grad, expected)
+
+
+def test_two_levels_are_too_few():
+    with pytest.raises(WeightsError, match="3 values or more"):
+        FSQ((8, 2))
 
 
 def test_a_codec_learns_to_give_back_what_it_was_given():

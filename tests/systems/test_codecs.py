@@ -13,7 +13,7 @@ from trenza.systems.codecs import Codecs
 
 def tiny() -> Codecs:
     torch.manual_seed(0)
-    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 2)), "audio": CodecConfig(1, 80, (8, 8), (3, 2))}
+    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 4)), "audio": CodecConfig(1, 80, (8, 8), (3, 4))}
     return Codecs({kind: Codec(config) for kind, config in made.items()}).eval().requires_grad_(False)
 
 

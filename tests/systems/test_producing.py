@@ -32,10 +32,10 @@ class Words:
 def producer() -> Producer:
     torch.manual_seed(0)
     native = Native(
-        NativeConfig({"image": CodeConfig(6, 64), "audio": CodeConfig(6, 75)}),
+        NativeConfig({"image": CodeConfig(12, 64), "audio": CodeConfig(12, 75)}),
         LanguageModel(LanguageConfig(40, 2, BLOCK, 10_000.0, tied=True)),
     )
-    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 2)), "audio": CodecConfig(1, 80, (8, 8), (3, 2))}
+    made = {"image": CodecConfig(2, 3, (8, 8, 8), (3, 4)), "audio": CodecConfig(1, 80, (8, 8), (3, 4))}
     codecs = Codecs({kind: Codec(config) for kind, config in made.items()}).eval().requires_grad_(False)
     return Producer(native, Words(), codecs)
 

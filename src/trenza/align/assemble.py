@@ -24,13 +24,17 @@ from trenza.checkpoints.folder import fill, load_folder, save_folder
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import UsageError, WeightsError
 from trenza.signals import decode
-from trenza.systems import load
+from trenza.systems import codecs, load
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
+from trenza.systems.codecs import Codecs
 from trenza.systems.examples import Medium
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
+from trenza.systems.native import CodeConfig, Native, NativeConfig
+from trenza.systems.pali import Pali, PaliConfig
 from trenza.systems.sensing import FRAMES, SIZES, Grids
+from trenza.systems.system_responder import Sense
 from trenza.towers.language import LanguageModel
 
 WIDTH, HEADS = 384, 6  # of bridges that read with attention
@@ -44,6 +48,7 @@ class Parts:
     tokenizer: Tokenizer
     grids: Grids
     lexicon: Callable[[], Lexicon] = lexicon.of_the_default
+    codecs: Callable[[], Codecs] = load.codecs
 
 
 def pinned() -> Parts:
@@ -96,6 +101,23 @@ def blip2_stage1(recipe: Recipe, parts: Parts) -> Blip2Stage1:
     return Blip2Stage1(Stage1Config(_qformer(parts, words=64)), parts.language)
 
 
+def pali(recipe: Recipe, parts: Parts) -> Pali:
+    """Linear bridges, as in the paper."""
+    bridges = {kind: BridgeConfig("linear", parts.grids.widths[kind], size) for kind, size in SIZES.items()}
+    return Pali(PaliConfig(bridges, recipe.rank), parts.language, recipe.seed)
+
+
+def native(recipe: Recipe, parts: Parts) -> Native:
+    tokens = {"image": codecs.CELLS, "audio": codecs.STEPS}
+    codes = {kind: CodeConfig(codec.config.codes, tokens[kind]) for kind, codec in parts.codecs().items()}  # type: ignore[union-attr, arg-type]
+    return Native(NativeConfig(codes, rank=recipe.rank), parts.language, recipe.seed)
+
+
+def native_patches(recipe: Recipe, parts: Parts) -> Native:
+    raw = {"image": 3 * codecs.PATCH**2}
+    return Native(NativeConfig(patches=raw, rank=recipe.rank), parts.language, recipe.seed)
+
+
 # What a recipe calls `system` -> who makes it, untrained, around the pinned language model. Any: it is both a module
 # and a `System`, which types can't say.
 SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {
@@ -103,6 +125,9 @@ SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {
     "flamingo": flamingo,
     "blip2": blip2,
     "blip2_stage1": blip2_stage1,
+    "pali": pali,
+    "native": native,
+    "native_patches": native_patches,
 }
 
 
@@ -163,14 +188,24 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         )  # fmt: skip
         told = repr((words.names, words.sounds, simulated.errors, recipe.seed))
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
-    grids = parts.grids
+    sense, told = _sense(recipe.system, parts)
 
     def look(some: list[Talk]) -> list[tuple[Medium, ...]]:
         signals = [[decode(m.data, name=talk.key, kind=m.kind) for m in talk.media] for talk in some]
-        seen = iter(grids([s for own in signals for s in own]))
+        seen = iter(sense([s for own in signals for s in own]))
         return [tuple(m for _ in own for m in next(seen)) for own in signals]
 
-    return look, f"grids {digest(grids.eyes)} {digest(grids.ears.encoder)}"
+    return look, told
+
+
+def _sense(system: str, parts: Parts) -> tuple[Sense, str]:
+    """What a system perceives with, and what tells it from others."""
+    if system == "native":
+        own = parts.codecs()
+        return own, f"codecs {digest(own)}"
+    if system == "native_patches":
+        return codecs.patches, f"patches {codecs.PATCHED} {codecs.PATCH}"
+    return parts.grids, f"grids {digest(parts.grids.eyes)} {digest(parts.grids.ears.encoder)}"
 
 
 def digest(model: nn.Module) -> str:

@@ -76,8 +76,8 @@ class Feed:
 
     def requested(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example | None:
         """A pair the other way round, for a system that produces media: its text asks for its medium."""
-        wanted = questions.request(asked[0].question, asked[0].answer) if asked and len(media) == 1 else None
-        if self.produced is None or wanted is None:
+        wanted = questions.request(asked[0].question, asked[0].answer) if asked else None
+        if self.produced is None or wanted is None or [m.kind for m in media] not in (["image"], ["audio"]):
             return None
         words = self.words
         turn = self.produced([*words.encode(wanted), *words.after], media[0], words.end)

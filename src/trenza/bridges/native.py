@@ -13,15 +13,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trenza.errors import WeightsError
+
 
 class FSQ(nn.Module):
-    """`levels`: how many values each of a place's numbers may take; their product is the number of codes."""
+    """`levels`: how many values each of a place's numbers may take; their product is the number of codes.
+
+    Raises WeightsError for fewer than 3: two have no level at zero, and the bound reaches only one of them.
+    """
 
     levels: Tensor
     strides: Tensor
 
     def __init__(self, levels: tuple[int, ...]):
         super().__init__()
+        if min(levels, default=0) < 3:
+            raise WeightsError(f"levels {levels}: a codec's number takes 3 values or more")
         strides = [math.prod(levels[:n]) for n in range(len(levels))]
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
         self.register_buffer("strides", torch.tensor(strides), persistent=False)

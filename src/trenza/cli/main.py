@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask, data, evaluate, export, import_, train, transcribe
+from trenza.cli import ask, data, draw, evaluate, export, import_, train, transcribe
 from trenza.errors import TrenzaError
 
 COMMANDS = {
     "ask": ask, "data": data, "train": train, "evaluate": evaluate, "import": import_, "export": export,
-    "transcribe": transcribe,
+    "transcribe": transcribe, "draw": draw,
 }  # fmt: skip
 
 

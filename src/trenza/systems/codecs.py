@@ -28,6 +28,7 @@ LEVELS = (8, 5, 5, 5)  # 1,000 codes (Mentzer et al. 2023, table 1)
 PICTURES = CodecConfig(2, 3, (32, 64, 128), LEVELS)  # 8 by 8 codes a picture
 SOUNDS = CodecConfig(1, 80, (192, 192), LEVELS)  # 25 codes a second
 CONFIGS = {"image": PICTURES, "audio": SOUNDS}
+CELLS = (PIXELS >> len(PICTURES.widths)) ** 2  # codes of a picture
 STEPS = 75  # codes of a window of sound
 PATCHED, PATCH = 96, 12  # pixels of a picture that comes raw, and of a patch's side
 FRAMES = 4  # of a video

@@ -18,11 +18,16 @@ from trenza.systems.answering import StreamingResponder
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
 from trenza.systems.braid import Braid, BraidConfig, Braided
+from trenza.systems.codecs import Codecs, patches
+from trenza.systems.codecs import load as read_codec
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.llava import Llava, LlavaConfig
+from trenza.systems.native import Native, NativeConfig
+from trenza.systems.pali import Pali, PaliConfig
+from trenza.systems.producing import Producer
 from trenza.systems.respond import LlavaResponder
 from trenza.systems.sensing import Grids
-from trenza.systems.system_responder import SystemResponder
+from trenza.systems.system_responder import Sense, SystemResponder
 from trenza.systems.transcribe import Transcriber
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
@@ -33,6 +38,7 @@ from trenza.towers.whisper import Whisper
 DEFAULT = Path(__file__).parents[1] / "default"
 OBJECTS = Path(__file__).parents[1] / "default_objects"
 EVENTS = Path(__file__).parents[1] / "default_events"
+CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -95,27 +101,56 @@ def grids() -> Grids:
     return Grids(eyes, whisper(torch.bfloat16))
 
 
+def codecs() -> Codecs:
+    """The codecs that ship with the package, of pictures and of sounds."""
+    return Codecs({kind: read_codec(CODECS / kind) for kind in ("image", "audio")})
+
+
+def sense(system: str) -> Sense:
+    """What a trained system perceives with: the bench's towers, but for those that do without."""
+    if system == "native":
+        return codecs()
+    return patches if system == "native_patches" else grids()
+
+
 # A trained system's name -> what it is made of: its class around the pinned language model, and its settings.
 TRAINED: dict[str, tuple[type, type]] = {
     "llava": (Llava, LlavaConfig),
     "flamingo": (Flamingo, FlamingoConfig),
     "blip2": (Blip2, Blip2Config),
     "blip2_stage1": (Blip2Stage1, Stage1Config),
+    "pali": (Pali, PaliConfig),
+    "native": (Native, NativeConfig),
+    "native_patches": (Native, NativeConfig),
 }
 
 
 def trained(folder: Path) -> StreamingResponder:
     """What `trenza train` wrote, around the pinned parts; or what `trenza import` did, which has its own inside."""
     config = read_config(folder)
-    make, settings = TRAINED[config.pop("system")]
     if config.get("language"):
         return imported.responder(folder)
-    parsed: Any = parse(settings, config, f"{folder}/config.json: config")
+    model, tokenizer = _around(folder, config)
+    return SystemResponder(model, tokenizer, sense(config["system"]), tokenizer.token("<|im_end|>"))
+
+
+def _around(folder: Path, config: dict[str, Any]) -> tuple[Any, Tokenizer]:
+    """A trained system around the pinned language model, and its tokenizer."""
+    make, settings = TRAINED[config["system"]]
+    own = {key: value for key, value in config.items() if key != "system"}
+    parsed: Any = parse(settings, own, f"{folder}/config.json: config")
     words, tokenizer = language()
     model = make(parsed, words)
     fill_trained(model, load_folder(folder)[1], folder)
-    model.eval().requires_grad_(False)
-    return SystemResponder(model, tokenizer, grids(), tokenizer.token("<|im_end|>"))
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def producer(folder: str) -> Producer:
+    """A native model that `trenza train` wrote, to produce pictures and sounds. Raises WeightsError."""
+    config = read_config(Path(folder))
+    if config.get("system") != "native":
+        raise WeightsError(f"{folder} is a {config.get('system')} model; pictures and sounds come from native ones")
+    return Producer(*_around(Path(folder), config), codecs())
 
 
 def fill_trained(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:

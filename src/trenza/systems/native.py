@@ -75,6 +75,7 @@ class Native(DecoderSystem):
         self.row_end = following
         self.coded, self.raw = _kinds(config.codes), _kinds(config.patches)
         width = language.config.block.width
+        self.produced = self.drawing if config.codes else None  # what a pair teaches the other way round
         self.patches = nn.ModuleDict({kind: nn.Linear(size, width) for kind, size in config.patches.items()})
 
     # --- media among the words --------------------------------------------------------------------

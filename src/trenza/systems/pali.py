@@ -11,8 +11,7 @@ so that a picture is encoded once for all that is asked about it; in the paper e
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -38,13 +37,6 @@ class PaliConfig:
 
     bridges: dict[str, BridgeConfig] = field(default_factory=dict)
     rank: int = 0
-
-    @classmethod
-    def from_dict(cls, config: dict[str, Any]) -> "PaliConfig":
-        return cls({kind: BridgeConfig(**b) for kind, b in config["bridges"].items()}, config["rank"])
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"system": "pali", **asdict(self)}
 
 
 @dataclass(frozen=True)

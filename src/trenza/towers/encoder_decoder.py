@@ -5,6 +5,7 @@ section 3): encoder and decoder both start as the same weights, and each cross-a
 its own block.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -47,7 +48,7 @@ class TextDecoder(nn.Module):
         self.embed, self.logits = language.embed, language.logits
         self.dtype = language.embedding.weight.dtype
         self.rope = language.rope
-        self.norm = language.norm
+        self.norm = copy.deepcopy(language.norm)
         self.blocks = nn.ModuleList(_with_cross(block, self.config.block) for block in language.blocks)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
