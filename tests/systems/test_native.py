@@ -60,6 +60,8 @@ def test_it_names_what_it_reads_and_draws_what_it_is_asked_for(native):
         assert native.generate(Example([5], (picture,), (Turn([10, 2], []),)), END, 3) == [20 + number]
         drawn = native.produce(Example([5], (), (Turn([11, 20 + number, 2], []),)), "image")
         assert drawn == picture.features.flatten().tolist()
+    said = native.generate(Example([5], (), (Turn([11, 20, 2], []),)), END, 6)
+    assert all(token < native.first["image"] for token in said)  # an answer in words stays one
 
 
 def test_only_codes_of_the_kind_are_produced_however_unlikely(native):

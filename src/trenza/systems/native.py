@@ -8,7 +8,7 @@ Discrete tokens as in Chameleon (2024, section 2), with finite scalar quantisati
 no codec and no tower at all: raw patches through one linear layer (Fuyu, Bavishi et al. 2023), which can be read only.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -106,6 +106,11 @@ class Native(DecoderSystem):
         rows = seen.unflatten(1, (isqrt(seen.shape[1]), -1))
         end = self.language.embed(torch.tensor([self.row_end])).to(rows.dtype)
         return torch.cat([rows, end.expand(*rows.shape[:2], 1, -1)], 2).flatten(0, 2)
+
+    def stream(self, example: Example, end: int, most: int, choose: Callable[[Tensor], int] = greedy) -> Iterator[int]:
+        """See `DecoderSystem`. Words and places only; pictures and sounds come from `produce`."""
+        words = self.language.config.vocabulary + places.COUNT
+        return super().stream(example, end, most, lambda logits: choose(logits[:words]))
 
     # --- media as answers -------------------------------------------------------------------------
 
