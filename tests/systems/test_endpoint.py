@@ -2,6 +2,8 @@
 
 import json
 import math
+import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +17,7 @@ import tiny_checkpoints
 
 from trenza.cli.main import main
 from trenza.conversation import Conversation
-from trenza.errors import EndpointError
+from trenza.errors import EndpointError, UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems import load
 from trenza.systems.answering import Sampling
@@ -142,6 +144,77 @@ def test_names_and_paths_that_are_not_there(plain):
         Endpoint(plain.replace("/v1", "/v2"))
     for spelled in (plain.replace("/v1", ""), f"{plain}/", f"{plain}/chat/completions", f"{plain}#tiny"):
         assert Endpoint(spelled).respond(ASKED).text.startswith("red")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "same"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("llava", "llava:latest", True),
+        ("Qwen/Qwen2-VL", "/models/qwen2-vl", True),
+        ("smolvlm", "smolvlm.gguf", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("qwen2-vl-7b", "qwen2-vl-72b", False),
+        ("tiny", 7, False),
+    ],
+)
+def test_which_names_are_one_model(plain, asked, answered, same):
+    endpoint = Endpoint(f"{plain}#{asked}")
+    if same:
+        return endpoint._check_name({"model": answered})
+    with pytest.raises(EndpointError, match="answered as"):
+        endpoint._check_name({"model": answered})
+
+
+def test_half_letters_and_odd_keys(plain, monkeypatch):
+    assert Endpoint(plain).respond(Conversation.ask("caf\udcc3?\0 \u202e")).text.startswith("red")
+    monkeypatch.setenv("TRENZA_API_KEY", "clé\nX: y")
+    with pytest.raises(UsageError, match="TRENZA_API_KEY holds"):
+        Endpoint(plain)
+
+
+def raw_server(*replies: bytes) -> tuple[str, socket.socket]:
+    """Answers each connection with the next of `replies`, the last one again and again, and closes it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for number in range(12):
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(replies[min(number, len(replies) - 1)])
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}/v1#tiny", listening
+
+
+EVENT = b'data: {"model": "tiny", "choices": [{"delta": {"content": "gr"}}]}\n\n'
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (STREAM + EVENT, "broke off in the middle of an answer: the stream ended"),
+        (STREAM + EVENT + b"data: {nonsense\n\n", "broke off .*isn't JSON"),
+        (STREAM + b'data: {"error": {"message": "out of memory"}}\n\n', "says: out of memory"),
+        (STREAM, "failed 5 times: the stream ended"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", "failed 5 times: RemoteProtocolError"),
+        (b"HTTP/1.1 301 Moved\r\nLocation: https://other/v1\r\nContent-Length: 0\r\n\r\n", "sends on to https://other"),
+        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "asks for another key"),
+        (b"HTTP/1.1 503 No\r\nRetry-After: 9999\r\nContent-Length: 0\r\n\r\n", "asks to wait 9999 s: status 503"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "failed 5 times: RemoteProtocolError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]", "no JSON object but list"),
+    ],
+)
+def test_servers_that_break_off_or_talk_something_else(reply, words):
+    url, listening = raw_server(reply)
+    with listening, pytest.raises(EndpointError, match=words):
+        "".join(Endpoint(url, silence=2).stream(Conversation.ask("?"), support=False))
 
 
 def test_videos_are_sent_as_pictures_to_a_server_that_takes_none(plain):

@@ -63,8 +63,11 @@ def test_letters_of_several_tokens_are_put_together():
 
 def test_servers_that_write_minus_infinity_break_nothing():
     answer = choice(token("red", red=1.0))
-    answer["logprobs"]["content"][0]["top_logprobs"].append({"token": "blue", "logprob": float("-inf")})
-    assert log_p_of(events(answer)[0], ["blue"]) == [pytest.approx(-100)]
+    for word, value in (("blue", "-inf"), ("green", "nan"), ("pink", "-9999")):
+        answer["logprobs"]["content"][0]["top_logprobs"].append({"token": word, "logprob": float(value)})
+    assert log_p_of(events(answer)[0], ["blue", "green", "pink"]) == [pytest.approx(-100)] * 3
+    answer["logprobs"]["content"][0]["logprob"] = 4000.0
+    assert log_p_of(events(answer)[0], ["red"]) == [0.0]
 
 
 def test_sampled_answers_are_counted_by_how_they_begin():

@@ -1,6 +1,7 @@
 """Public checkpoints as responders, on tiny random ones of five kinds; held to transformers' own generation."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -140,6 +141,23 @@ def test_sampling_follows_its_seed_and_stop_strings_end_the_answer(checkpoints):
     assert one == same != other
     greedy = answer()
     assert answer(stop=(greedy[4:6],)) == greedy[: greedy.index(greedy[4:6])].strip()
+
+
+def test_half_letters_are_taken(checkpoints):
+    for kind in KINDS:
+        media = [p.signal for _, p in asked(kind).media()]
+        assert len(checkpoints(kind).score(Conversation.ask("caf\udcc3 \0?", *media), ["a\udc80", ""])) == 2
+
+
+def test_many_threads_get_each_their_own_answer(checkpoints):
+    responder = checkpoints("qwen2_vl")
+    asks = [Conversation.ask(f"What is {n}?", *([PICTURE] * (n % 3))) for n in range(6)]
+    alone = [responder.score(c, ["red", "blue"]) for c in asks]
+    texts = [responder.respond(c, Sampling(max_tokens=5)).text for c in asks]
+    with ThreadPoolExecutor(6) as pool:
+        scores = pool.map(lambda c: responder.score(c, ["red", "blue"]), asks)
+        answers = pool.map(lambda c: responder.respond(c, Sampling(max_tokens=5)).text, asks)
+        assert np.allclose(list(scores), alone, atol=1e-4) and list(answers) == texts
 
 
 def test_an_abandoned_stream_leaves_the_model_free(checkpoints):

@@ -45,7 +45,8 @@ class StreamingResponder(Protocol):
     """A `Responder` as the commands use it; every MODEL of `load.responder` is one.
 
     scores: `score` reads log-likelihoods; where it is False it counts sampled answers. how_scored: which of them, in
-    words for a report. warnings counts what went wrong and was mended.
+    words for a report. warnings counts what went wrong and was mended. Some have more: `concurrent` (threads they
+    bear, else 1), `scores_given_text` (False where only likely answers are scored).
     """
 
     timings: Timings

@@ -5,6 +5,7 @@ Answers are greedy (temperature 0). Choices are scored from `logprobs` where the
 EndpointError.
 """
 
+import re
 import threading
 import time
 from collections import Counter
@@ -40,7 +41,11 @@ CHAT, MODELS = "/chat/completions", "/models"
 
 
 class Endpoint:
-    """Safe to use from many threads at once. Raises UsageError for a bad address, EndpointError for a bad server."""
+    """Safe to use from many threads at once, `concurrent` of them. Raises UsageError for a bad address, EndpointError
+    for a bad server."""
+
+    concurrent = 8
+    scores_given_text = False  # only what it is likely to answer: see endpoint_scores
 
     def __init__(self, url: str, silence: float = SILENCE_SECONDS):
         self._client = Client(url, silence)
@@ -95,12 +100,12 @@ class Endpoint:
         return [{**choice, "usage": answer.get("usage")} for choice in choices]
 
     def _check_name(self, answer: dict[str, Any]) -> None:
-        """Servers may add to a name (a date, a folder); another name is another model, and its answers are not ours."""
+        """Servers may add a date, a tag or a folder to a name. Any other name is another model's."""
         name = answer.get("model")
         if name is None or name == "":
             return
-        asked, got = (str(n).lower().rstrip("/").rsplit("/", 1)[-1] for n in (self.name, name))
-        if not (got.startswith(asked) or asked.startswith(got)):
+        asked, got = (_ADDED.sub("", str(n).lower().rstrip("/").rsplit("/", 1)[-1]) for n in (self.name, name))
+        if asked != got:
             raise EndpointError(
                 f"{self._client.shown} was asked for {self.name!r} and answered as {name!r}; if that is the model "
                 f"meant, give {self._client.shown}#{name}"
@@ -141,7 +146,10 @@ class Endpoint:
         for event in self._client.events(CHAT, body):
             self._check_name(event)
             usage = event.get("usage") or usage
-            for choice in event.get("choices") or []:
+            choices = event.get("choices")
+            for choice in choices if isinstance(choices, list) else []:
+                if not isinstance(choice, dict):
+                    continue
                 chosen = True
                 new = self._text({"message": choice.get("delta")}) if _speaks(choice) else None
                 new = self._text(choice) if "message" in choice else new  # a server that doesn't stream
@@ -249,6 +257,7 @@ class Endpoint:
         return answers[:SAMPLES]
 
 
+_ADDED = re.compile(r"([-@:](latest|\d{4,8}|\d{4}-\d\d-\d\d)|\.gguf)$")
 _MEDIA_TOKENS = ("image_tokens", "audio_tokens", "video_tokens")
 
 

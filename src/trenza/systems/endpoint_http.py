@@ -48,13 +48,14 @@ class Client:
         self.base, self._query, self.name = parse(url)
         self.warnings: Counter[str] = Counter()
         self._lock = threading.Lock()
-        key = next((os.environ[k] for k in KEYS if os.environ.get(k)), "")
+        key = _key()
         host = urlsplit(self.base).hostname or ""
         # A proxy of the environment is for the net, never for this machine.
         here = host in ("localhost", "::1") or host.startswith("127.")
+        self._longest = 10 * seconds  # for one whole answer, however it trickles
         self._http = httpx.Client(
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS), trust_env=not here,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             limits=httpx.Limits(max_connections=64),
         )  # fmt: skip
 
@@ -105,6 +106,7 @@ class Client:
             if "text/event-stream" not in response.headers.get("content-type", ""):
                 yield self._object(self._body(response))
                 return
+            ended = False
             try:
                 for line in response.iter_lines():
                     kind, _, data = line.partition(":")
@@ -112,9 +114,13 @@ class Client:
                         continue
                     if data.strip() == "[DONE]":
                         return
-                    yield self._object(data.encode())
+                    event = self._object(data.encode())
+                    ended = ended or _finishes(event)
+                    yield event
             except httpx.TransportError as error:
                 raise _Passing(_named(error)) from error
+            if not ended:
+                raise _Passing("the stream ended before the answer did")
 
     def _attempts(self, ask: Any) -> Any:
         for attempt in range(ATTEMPTS):
@@ -133,9 +139,10 @@ class Client:
     @contextmanager
     def _open(self, path: str, body: dict[str, Any] | None) -> Iterator[httpx.Response]:
         try:
-            with self._http.stream(
-                "GET" if body is None else "POST", f"{self.base}{path}{self._query}", json=body
-            ) as response:
+            method, url = "GET" if body is None else "POST", f"{self.base}{path}{self._query}"
+            # ASCII, so that half letters that came in from a command line can be sent.
+            content = None if body is None else json.dumps(body).encode()
+            with self._http.stream(method, url, content=content) as response:
                 self._check(response)
                 yield response
         except httpx.TransportError as error:
@@ -158,9 +165,11 @@ class Client:
         raise Refused(f"{self.shown} refused (status {status}{said}); is it the address of an OpenAI-compatible API?")
 
     def _body(self, response: httpx.Response) -> bytes:
-        data = bytearray()
+        data, begun = bytearray(), time.monotonic()
         for piece in response.iter_bytes():
             data += piece
+            if time.monotonic() - begun > self._longest:
+                raise _Passing(f"after {self._longest:.0f} s it was still sending")
             if len(data) > MOST_BYTES:
                 raise EndpointError(f"{self.shown} sends over {MOST_BYTES:,} bytes as one answer; look at the server")
         return bytes(data)
@@ -173,8 +182,17 @@ class Client:
         if not isinstance(parsed, dict):
             raise _Passing(f"it sent no JSON object but {type(parsed).__name__}")
         if parsed.get("error"):  # some servers say it in a body of status 200
-            raise EndpointError(f"{self.shown} says{_said(data)[1:]}")
+            raise EndpointError(f"{self.shown} says{_said(data)}")
         return parsed
+
+
+def _key() -> str:
+    """The key of the environment. Raises UsageError when it can't be sent."""
+    name = next((k for k in KEYS if os.environ.get(k, "").strip()), "")
+    key = os.environ[name].strip() if name else ""
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(f"{name} holds letters that no key has; set it anew")
+    return key
 
 
 def parse(url: str) -> tuple[str, str, str]:
@@ -194,6 +212,12 @@ def parse(url: str) -> tuple[str, str, str]:
         f"?{parts.query}" if parts.query else "",
         unquote(parts.fragment),
     )
+
+
+def _finishes(event: dict[str, Any]) -> bool:
+    """Is it the last of an answer?"""
+    choices = event.get("choices")
+    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

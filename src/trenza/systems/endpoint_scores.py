@@ -39,11 +39,17 @@ def events(choice: dict[str, Any]) -> tuple[list[Event], int]:
         for other in token["top_logprobs"]:
             if other["token"] != token["token"]:
                 more = _bytes(other)  # nothing: the end of the answer
-                found.append(Event(_text(said + more), log_p + max(float(other["logprob"]), LEAST), bool(more)))
+                found.append(Event(_text(said + more), log_p + _log_p(other), bool(more)))
         said += _bytes(token)
-        log_p += max(float(token["logprob"]), LEAST)
+        log_p += _log_p(token)
     ended = choice.get("finish_reason") == "stop"
     return [*found, Event(_text(said), log_p, not ended)], len(content)
+
+
+def _log_p(token: dict[str, Any]) -> float:
+    """A token's log-probability: never above 0, never below LEAST, which also stands for what is no number."""
+    given = float(token["logprob"])
+    return min(given, 0.0) if given > LEAST else LEAST
 
 
 def _bytes(token: dict[str, Any]) -> bytes:

@@ -44,8 +44,8 @@ class HubResponder:
 
     # --- answers ---------------------------------------------------------------------------------
 
-    def respond(self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True) -> Answer:
-        """The whole answer; see `stream`."""
+    def respond(self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = False) -> Answer:
+        """The whole answer; see `stream`. Support costs a pass for each reference, so it is asked for."""
         return finish(self.stream(conversation, sampling, support))
 
     def stream(

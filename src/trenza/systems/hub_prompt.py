@@ -1,6 +1,7 @@
 """From a conversation to what a public checkpoint reads: its own chat template, processor and words of control."""
 
 import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ class Prompter:
         self._device, self._dtype = model.device, model.dtype
         self._controls = _controls(self.tokenizer, processor)
         self._media_ids = _media_ids(processor, model.config)
+        self._lock = threading.Lock()
         self.ends: list[int] = []
         self.ends = self._end_tokens(model.generation_config.eos_token_id)
 
@@ -128,7 +130,8 @@ class Prompter:
         return sound.samples
 
     def _harmless(self, text: str) -> str:
-        """Words of control inside a text stay words: a space after their first letter."""
+        """Words of control inside a text stay words: a space after their first letter. Half letters become "?"."""
+        text = text.encode(errors="replace").decode()
         for control in self._controls:
             text = text.replace(control, f"{control[0]} {control[1:]}")
         return text
@@ -151,9 +154,10 @@ class Prompter:
         if sounds:
             media |= {"audio": sounds, "sampling_rate": SAMPLE_RATE}
         # The template wrote the beginning of the sequence already.
-        begins = bool(self.tokenizer.bos_token) and text.startswith(self.tokenizer.bos_token)
+        begins = self.tokenizer is self.processor or text.startswith(self.tokenizer.bos_token or "\0")
         try:
-            made = self.processor(text=[text], return_tensors="pt", add_special_tokens=not begins, **media)
+            with self._lock:  # tokenizers in Rust bear one caller at a time
+                made = self.processor(text=[text], return_tensors="pt", add_special_tokens=not begins, **media)
         except (ValueError, TypeError, IndexError, KeyError) as error:
             raise UsageError(f"the processor of {self.source} refuses this conversation: {error}") from error
         kept = {k: v for k, v in made.items() if isinstance(v, Tensor)}
@@ -165,12 +169,11 @@ class Prompter:
         between prompt and answer ("ASSISTANT:" + " red"), so both are tokenised together."""
         question = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
         before, whole = self._template(question), self._template(question, self._harmless(answer))
-        ids = self.tokenizer(before, add_special_tokens=False).input_ids
-        all_ids = self.tokenizer(whole, add_special_tokens=False).input_ids
-        if all_ids[: len(ids)] == ids:
-            after = all_ids[len(ids) :]
-        else:  # the template writes finished turns otherwise, as those do that hide a chain of thought
-            after = self.tokenizer(answer, add_special_tokens=False).input_ids
+        with self._lock:
+            texts = [before, whole, self._harmless(answer)]
+            ids, all_ids, alone = self.tokenizer(texts, add_special_tokens=False).input_ids
+        # Some templates write finished turns otherwise, as those do that hide a chain of thought.
+        after = all_ids[len(ids) :] if all_ids[: len(ids)] == ids else alone
         if not self.ends:  # asked for to find them
             return after
         length = next((n for n, t in enumerate(after) if t in self.ends), len(after))

@@ -41,7 +41,7 @@ EVENTS = Path(__file__).parents[1] / "default_events"
 CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 def language(dtype: torch.dtype = torch.bfloat16) -> tuple[LanguageModel, Tokenizer]:
