@@ -1,0 +1,204 @@
+"""What stands in a picture: a glance finds where things are, then a look at each says what it is.
+
+The glance marks centres and the boxes around them (Zhou et al. 2019, "Objects as Points") on EfficientNet's maps of two
+depths; it knows no names. Each box is then cut out of the picture and seen at one size (Girshick et al. 2014, section
+2), because a name learned from one thing alone holds for a small one in a crowd only if both are seen equally large.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
+
+RIVALS = 8  # likeliest names that are kept of each object
+COLOURS = 9  # its own, then `data/worlds/drawing.COLOURS` in order
+COLUMNS = 2 * RIVALS + 4 + 1 + COLOURS  # of a row; see `ObjectDetector.detect`
+MOST = 16  # objects of one picture
+MARGIN = 0.08  # of the longer side, around a thing before it is looked at
+PATCH = 32  # pixels a side of what colours are read from
+SAME = 0.5  # intersection over union from which two boxes are one thing
+FINE_STAGE, COARSE_STAGE = 2, 4  # whose maps the glance reads: strides 8 and 16
+BATCH = 64  # things looked at in one pass
+
+
+@dataclass(frozen=True)
+class ObjectsConfig:
+    tower: EfficientNetConfig
+    names: tuple[str, ...]  # what the numbers of names mean
+    rank: int  # of the table of names: names share so many directions of the tower's 1280
+    glance: int  # pixels a side at which the whole picture is seen
+    look: int  # pixels a side at which each thing is seen
+    width: int = 64  # of the glance
+    least: float = 0.5  # score below which nothing is reported; calibrated, see the model card
+    sharpness: float = 1.0  # the names' scores times this, so that probabilities hold; calibrated likewise
+
+    @classmethod
+    def from_dict(cls, config: dict) -> "ObjectsConfig":
+        known = {k: v for k, v in config.items() if k != "tower"}
+        return cls(EfficientNetConfig(**config["tower"]), **(known | {"names": tuple(config["names"])}))
+
+
+class Mixer(nn.Module):
+    """Wide depthwise convolution, then an inverted bottleneck, with a shortcut (Liu et al. 2022, figure 4)."""
+
+    def __init__(self, width: int, dilation: int):
+        super().__init__()
+        self.depthwise = nn.Conv2d(width, width, 5, padding=2 * dilation, dilation=dilation, groups=width)
+        self.norm = nn.GroupNorm(1, width)
+        self.expand, self.project = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.project(F.gelu(self.expand(self.norm(self.depthwise(x)))))
+
+
+class Glance(nn.Module):
+    """Maps of two depths to how likely a thing has its centre in each cell, and its box seen from there."""
+
+    def __init__(self, fine: int, coarse: int, width: int):
+        super().__init__()
+        self.fine, self.coarse = nn.Conv2d(fine, width, 1), nn.Conv2d(coarse, width, 1)
+        self.whole = nn.Linear(coarse, width)
+        self.mixers = nn.Sequential(*(Mixer(width, dilation) for dilation in (1, 2, 4)))
+        self.norm = nn.GroupNorm(1, width)
+        self.head = nn.Conv2d(width, 5, 1)
+        nn.init.constant_(self.head.bias, -3.0)  # few cells are centres, and things are small beside the picture
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, F, G, G] and [B, C, G/2, G/2] to centre logits [B, G, G] and boxes [B, G, G, 4] (y0 x0 y1 x1, 0..1)."""
+        x = self.fine(fine) + F.interpolate(self.coarse(coarse), scale_factor=2.0, mode="bilinear")
+        x = x + self.whole(coarse.mean((2, 3)))[..., None, None]
+        out = self.head(F.gelu(self.norm(self.mixers(x)))).float()
+        size = out.shape[-1]
+        middle = (torch.arange(size, device=out.device) + 0.5) / size
+        reach = out[:, 1:].clamp(max=1.0).exp()  # of the picture's side, from the cell's middle to each edge
+        y, x = middle[None, :, None], middle[None, None, :]
+        boxes = torch.stack([y - reach[:, 0], x - reach[:, 1], y + reach[:, 2], x + reach[:, 3]], -1)
+        return out[:, 0], boxes
+
+
+class ObjectDetector(nn.Module):
+    """The tower is shared: its maps up to stride 16 carry the glance, the rest of it the names."""
+
+    def __init__(self, config: ObjectsConfig):
+        super().__init__()
+        self.config = config
+        self.tower = EfficientNet(config.tower)
+        self.tower.classifier = nn.Identity()  # type: ignore[assignment]  # of ImageNet's classes; nothing reads it
+        widths = config.tower.widths
+        self.glance = Glance(widths[FINE_STAGE], widths[COARSE_STAGE], config.width)
+        self.directions = nn.Linear(config.tower.width, config.rank, bias=False)
+        self.names = nn.Linear(config.rank, len(config.names))
+        self.colours = nn.Sequential(
+            nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(),
+            nn.Conv2d(48, 96, 3, 2, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(384, COLOURS),
+        )  # fmt: skip
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised [B, 3, S, S] to the maps at stride 8 and 16."""
+        fine_end, coarse_end = (sum(self.config.tower.repeats[: stage + 1]) for stage in (FINE_STAGE, COARSE_STAGE))
+        x = self.tower.stem(x)
+        for block in self.tower.blocks[:fine_end]:
+            x = block(x)
+        fine = x
+        for block in self.tower.blocks[fine_end:coarse_end]:
+            x = block(x)
+        return fine, x
+
+    def features(self, coarse: Tensor) -> Tensor:
+        """Maps at stride 16 of things, [B, C, h, w], to what they are named by, [B, 1280]."""
+        for block in self.tower.blocks[sum(self.config.tower.repeats[: COARSE_STAGE + 1]) :]:
+            coarse = block(coarse)
+        return self.tower.head(coarse).mean((2, 3))
+
+    @torch.no_grad()
+    def find(self, pixels: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """uint8 [N, H, W, 3], squares, to scores [K] and boxes [K, 4] of each picture, the surest first."""
+        logits, boxes = self.glance(*self.maps(seen(pixels.permute(0, 3, 1, 2), self.config.glance)))
+        return [standing(s, b, self.config.least) for s, b in zip(logits.sigmoid(), boxes, strict=True)]
+
+    @torch.no_grad()
+    def describe(self, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of names [K, N] and of colours [K, 9]."""
+        things = torch.cat([cut(pixels, box, self.config.look, MARGIN) for box in boxes])
+        patches = torch.cat([cut(pixels, box, PATCH, 0.0) for box in boxes])
+        features = torch.cat([self.features(self.maps(normalised(part))[1]) for part in things.split(BATCH)])
+        logits = self.names(self.directions(features))
+        colours = self.colours(normalised(patches))
+        return (logits * self.config.sharpness).softmax(-1), colours.softmax(-1)
+
+    @torch.no_grad()
+    def detect(self, pixels: Tensor) -> list[Tensor]:
+        """uint8 [N, H, W, 3], squares, to one float32 [K, 30] a picture, K at most 16, the surest first.
+
+        Columns: 0-7 numbers of the likeliest names, 8-15 their probabilities, 16-19 the box y0 x0 y1 x1 in 0..1,
+        20 the score, 21-29 the probabilities of the colours (its own, then those of worlds in order).
+        """
+        rows = []
+        for picture, (scores, boxes) in zip(pixels, self.find(pixels), strict=True):
+            if not len(boxes):
+                rows.append(torch.zeros(0, COLUMNS))
+                continue
+            names, colours = self.describe(picture, boxes)
+            best = names.topk(min(RIVALS, names.shape[1]), -1)
+            short = (0, RIVALS - best.values.shape[1])
+            parts = [F.pad(best.indices.float(), short), F.pad(best.values, short), boxes, scores[:, None], colours]
+            rows.append(torch.cat(parts, 1))
+        return rows
+
+
+def normalised(rgb: Tensor) -> Tensor:
+    return EfficientNet.normalise(rgb).contiguous(memory_format=torch.channels_last)
+
+
+def seen(rgb: Tensor, size: int) -> Tensor:
+    """uint8 [N, 3, H, W] at `size` pixels a side, normalised."""
+    x = rgb.float()
+    if x.shape[-2:] != (size, size):
+        x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
+    return normalised(x)
+
+
+def cut(pixels: Tensor, box: Tensor, size: int, margin: float) -> Tensor:
+    """The square around a box (y0 x0 y1 x1, 0..1) of uint8 [H, W, 3], float 0..255 [1, 3, size, size].
+
+    Where the square leaves the picture, the picture's edge goes on.
+    """
+    height, width = pixels.shape[:2]
+    y0, x0, y1, x1 = (float(v) * side for v, side in zip(box, (height, width, height, width), strict=True))
+    half = max(max(y1 - y0, x1 - x0) * (0.5 + margin), 1.0)
+    top, left = round((y0 + y1) / 2 - half), round((x0 + x1) / 2 - half)
+    side = max(2, round(2 * half))
+    rows = torch.arange(top, top + side).clamp(0, height - 1)
+    columns = torch.arange(left, left + side).clamp(0, width - 1)
+    square = pixels[rows][:, columns].permute(2, 0, 1)[None].float()
+    return F.interpolate(square, size=(size, size), mode="bilinear", antialias=True)
+
+
+def standing(scores: Tensor, boxes: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    """Centres [G, G] that no neighbour exceeds, and their boxes [G, G, 4]: scores [K], boxes [K, 4], best first."""
+    peaks = scores == F.max_pool2d(scores[None], 3, 1, 1)[0]
+    kept = (peaks & (scores >= least)).flatten().nonzero()[:, 0]
+    order = kept[scores.flatten()[kept].argsort(descending=True)][: 4 * MOST]
+    scores, boxes = scores.flatten()[order], boxes.flatten(0, 1)[order].clamp(0, 1)
+    chosen: list[int] = []
+    for i in range(len(boxes)):
+        if len(chosen) < MOST and (not chosen or float(overlap(boxes[i : i + 1], boxes[chosen]).max()) < SAME):
+            chosen.append(i)
+    return scores[chosen], boxes[chosen]
+
+
+def overlap(one: Tensor, other: Tensor) -> Tensor:
+    """Intersection over union of boxes [A, 4] with boxes [B, 4], [A, B]."""
+    low = torch.maximum(one[:, None, :2], other[None, :, :2])
+    high = torch.minimum(one[:, None, 2:], other[None, :, 2:])
+    both = (high - low).clamp(min=0).prod(-1)
+    areas = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(-1) for b in (one, other)]
+    return both / (areas[0][:, None] + areas[1][None] - both).clamp(min=1e-9)
+
+
+def numbers_of(names: Sequence[str]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}

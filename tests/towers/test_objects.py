@@ -1,0 +1,78 @@
+"""The detector's geometry, held to numbers worked out by hand, and its contract."""
+
+import pytest
+import torch
+
+from trenza.towers.efficientnet import EfficientNetConfig
+from trenza.towers.objects import COLUMNS, MOST, ObjectDetector, ObjectsConfig, cut, overlap, standing
+
+TOWER = EfficientNetConfig(0.25, 0.3)
+
+
+@pytest.fixture(scope="module")
+def detector() -> ObjectDetector:
+    torch.manual_seed(0)
+    names = tuple(f"name {i}" for i in range(20))
+    return ObjectDetector(ObjectsConfig(TOWER, names, 8, 64, 64, width=16, least=0.0)).eval()
+
+
+def test_overlap_of_known_boxes():
+    one = torch.tensor([[0.0, 0.0, 0.5, 0.5]])
+    others = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.0, 0.25, 0.5, 0.75], [0.5, 0.5, 1.0, 1.0]])
+    assert overlap(one, others)[0].tolist() == pytest.approx([1.0, 1 / 3, 0.0])
+
+
+def test_standing_keeps_peaks_above_the_threshold_and_one_of_two_boxes_that_are_the_same():
+    scores = torch.zeros(8, 8)
+    boxes = torch.zeros(8, 8, 4)
+    for row, column, score, box in (
+        (1, 1, 0.9, (0.0, 0.0, 0.4, 0.4)),
+        (1, 2, 0.8, (0.6, 0.6, 1.0, 1.0)),  # next to a higher one: no peak
+        (4, 4, 0.7, (0.0, 0.0, 0.4, 0.38)),  # the first thing once more
+        (6, 6, 0.6, (0.6, 0.6, 1.2, 1.0)),  # reaches out of the picture
+        (6, 1, 0.3, (0.6, 0.0, 1.0, 0.4)),  # too weak
+    ):
+        scores[row, column], boxes[row, column] = score, torch.tensor(box)
+    kept, around = standing(scores, boxes, 0.5)
+    assert kept.tolist() == pytest.approx([0.9, 0.6])
+    assert around.flatten().tolist() == pytest.approx([0.0, 0.0, 0.4, 0.4, 0.6, 0.6, 1.0, 1.0])
+
+
+def test_cut_shows_the_square_around_a_box():
+    pixels = torch.zeros(100, 100, 3, dtype=torch.uint8)
+    pixels[20:60, 40:50] = 200  # a tall thing: the square is as wide as it is high
+    seen = cut(pixels, torch.tensor([0.2, 0.4, 0.6, 0.5]), 40, 0.0)
+    assert seen.shape == (1, 3, 40, 40)
+    columns = seen[0, 0].mean(0)
+    assert columns[15:25].min() == 200 and columns[:14].max() == 0 and columns[26:].max() == 0
+
+
+def test_cut_goes_on_with_the_edge_outside_the_picture():
+    pixels = torch.full((50, 50, 3), 70, dtype=torch.uint8)
+    assert cut(pixels, torch.tensor([-0.5, 0.8, 0.5, 1.3]), 16, 0.1).unique().tolist() == [70]
+
+
+def test_detect_keeps_the_contract(detector):
+    pixels = torch.randint(0, 256, (2, 80, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    found = detector.detect(pixels)
+    assert len(found) == 2
+    for rows in found:
+        assert rows.dtype == torch.float32 and 0 < len(rows) <= MOST and rows.shape[1] == COLUMNS == 30
+        assert (rows[:, :8] == rows[:, :8].round()).all() and rows[:, :8].max() < 20
+        assert (rows[:, 8:15] >= rows[:, 9:16]).all() and (rows[:, 8:16].sum(1) <= 1 + 1e-5).all()
+        assert (rows[:, 16:18] <= rows[:, 18:20]).all() and rows[:, 16:20].min() >= 0 and rows[:, 16:20].max() <= 1
+        assert (rows[:-1, 20] >= rows[1:, 20]).all()
+        assert torch.allclose(rows[:, 21:].sum(1), torch.ones(len(rows)), atol=1e-5)
+
+
+def test_a_picture_is_read_the_same_alone_and_beside_others(detector):
+    pixels = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    together, alone = detector.detect(pixels), detector.detect(pixels[1:2])
+    assert torch.allclose(together[1][:, 16:21], alone[0][:, 16:21], atol=1e-4)
+
+
+def test_nothing_found_is_an_empty_table(detector):
+    from dataclasses import replace
+
+    strict = ObjectDetector(replace(detector.config, least=1.0)).eval()
+    assert strict.detect(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))[0].shape == (0, COLUMNS)
