@@ -65,6 +65,7 @@ class Glance(nn.Module):
         self.mixers = nn.Sequential(*(Mixer(width, dilation) for dilation in (1, 2, 4)))
         self.norm = nn.GroupNorm(1, width)
         self.head = nn.Conv2d(width, 5, 1)
+        assert self.head.bias is not None
         nn.init.constant_(self.head.bias, -3.0)  # few cells are centres, and things are small beside the picture
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
