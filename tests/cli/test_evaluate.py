@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "evaluate"))
 from looker import Looker
 
 from trenza.cli.main import main
+from trenza.data.formats import messages
+from trenza.evaluate import tasks
 from trenza.systems import load
 
 
@@ -38,9 +40,9 @@ def shades(tmp_path):
     with (folder / "items.jsonl").open("w") as file:
         for number in range(24):
             shade = ("dark", "bright")[number % 2]
-            Pillow.fromarray(np.full((16, 16, 3), 20 + 180 * (number % 2) + number, np.uint8)).save(
-                folder / f"{number}.png"
-            )
+            coarse = np.random.default_rng(number).integers(0, 110, (5, 5, 3)) + 140 * (number % 2)
+            picture = Pillow.fromarray(coarse.astype(np.uint8)).resize((96, 96), Pillow.Resampling.BICUBIC)
+            picture.save(folder / f"{number}.png")
             content = [
                 {"type": "image_url", "image_url": {"url": f"{number}.png"}},
                 {"type": "text", "text": "Is it dark or bright?"},
@@ -88,12 +90,18 @@ def test_two_models_stand_side_by_side(shades, tmp_path, capsys):
 
 
 def test_training_data_that_holds_the_test_is_flagged(shades, tmp_path, capsys):
-    code, out, _ = evaluate(
-        capsys, "--task", shades, "--trained-on", shades / "items.jsonl", "--json", tmp_path / "c.json"
-    )
+    messages.write(tmp_path / "seen.jsonl", tasks.load(shades).items[:6])
+    with (tmp_path / "seen.jsonl").open("a") as file:
+        file.write("no json\n")
+    seen = ("--trained-on", tmp_path / "seen.jsonl")
+    written = ("--json", tmp_path / "c.json", "--html", tmp_path / "c.html")
+    assert evaluate(capsys, "--task", shades, *seen, *written)[0] == 0
     card = json.loads((tmp_path / "c.json").read_text())
-    assert code == 0 and "contamination" in {flag["name"] for flag in card["flags"]}
-    assert card["contamination"]["hits"] and "! contamination" in out
+    assert {flag["name"] for flag in card["flags"]} == {"contamination"}
+    assert card["measures"]["contamination"]["value"] == 0.25
+    assert {hit["test"] for hit in card["contamination"]["hits"]} >= {f"i{n}" for n in range(6)}
+    assert any("1 samples couldn't be read" in note for note in card["notes"])
+    assert "Was the test in its training?" in (tmp_path / "c.html").read_text()
 
 
 @pytest.mark.parametrize(

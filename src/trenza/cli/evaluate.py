@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from trenza.cache import cache_dir
+from trenza.data.files import Broken
 from trenza.errors import UsageError
 
 HELP = "report card: how much of a score is evidence, and how much a guess"
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         responder = _loaded(name)
         result, told = _run(name, responder, task, asked, options.seed)
         if not results:
-            found = _leaks(options, responder, task)
+            found = _leaks(options, responder, task, remarks)
         cards.append(card(name or DEFAULT, result, () if results else leaks.measures(found)))
         results.append(result)
         remarks += told
@@ -120,7 +121,7 @@ def _loaded(name: str | None):
         return load.responder(name)
 
 
-def _leaks(options: argparse.Namespace, responder, task):
+def _leaks(options: argparse.Namespace, responder, task, remarks: list[str]):
     """What speaks for the task having been in the first model's training, as far as it is to be looked for."""
     from trenza.evaluate import builtin
     from trenza.evaluate.contamination import behavioural, between
@@ -134,7 +135,11 @@ def _leaks(options: argparse.Namespace, responder, task):
         )
         findings = behavioural(responder, task.items, options.seed, fresh)
     if options.trained_on:
-        hits = between(options.trained_on, list(task.items))
+        broken: list[Broken] = []
+        hits = between(options.trained_on, list(task.items), broken=broken)
+        if broken:
+            what = f"{len(broken)} samples couldn't be read and were not looked at, the first: {broken[0].reason}"
+            remarks.append(f"training data {options.trained_on}: {what}")
     return Leaks(tuple(findings), tuple(hits), len(task.items) if options.trained_on else 0)
 
 
