@@ -24,6 +24,7 @@ from trenza.systems.endpoint_scores import events, log_p_of, sampled
 from trenza.systems.references import with_references
 
 SILENCE_SECONDS = 120.0  # of a server at work on a long prompt
+CONCURRENT = 8  # questions that an evaluation has in the air at once
 SAMPLES = 16  # answers drawn where there are no log-likelihoods
 TOP = (20, 5)  # alternatives a token: the API's most, and what some servers allow
 SCORED_TOKENS = 64  # of one answer that scores are read from
@@ -46,6 +47,8 @@ class Endpoint:
 
     concurrent = 8
     scores_given_text = False  # only what it is likely to answer: see endpoint_scores
+
+    concurrent = CONCURRENT
 
     def __init__(self, url: str, silence: float = SILENCE_SECONDS):
         self._client = Client(url, silence)
