@@ -84,11 +84,14 @@ def finish(stream: Generator[str, None, Answer]) -> Answer:
             return done.value
 
 
-def raised(with_media: float, with_references: Sequence[float], tokens: int) -> Support:
-    """Support (DESIGN section 2) from log p of the answer behind its media and behind each set of references."""
+def raised(with_media: float, with_references: Sequence[float], tokens: int, least: float = 0.0) -> Support:
+    """Support (DESIGN section 2) from log p of the answer behind its media and behind each set of references.
+
+    least: nats above which an answer counts as supported.
+    """
     most = max(with_references)
     mean = most + math.log(sum(math.exp(p - most) for p in with_references) / len(with_references))
-    return Support(with_media - mean, (with_media - mean) / max(tokens, 1), with_media > mean)
+    return Support(with_media - mean, (with_media - mean) / max(tokens, 1), with_media - mean > least)
 
 
 def sendable(text: str, stop: tuple[str, ...]) -> str:

@@ -41,6 +41,7 @@ EVENTS = Path(__file__).parents[1] / "default_events"
 CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
+THRESHOLD = "support_threshold"  # in config.json, in nats: `align/calibrate.py` puts it there
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -131,13 +132,14 @@ def trained(folder: Path) -> StreamingResponder:
     if config.get("language"):
         return imported.responder(folder)
     model, tokenizer = _around(folder, config)
-    return SystemResponder(model, tokenizer, sense(config["system"]), tokenizer.token("<|im_end|>"))
+    end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
+    return SystemResponder(model, tokenizer, sense(config["system"]), end, least=least)
 
 
 def _around(folder: Path, config: dict[str, Any]) -> tuple[Any, Tokenizer]:
     """A trained system around the pinned language model, and its tokenizer."""
     make, settings = TRAINED[config["system"]]
-    own = {key: value for key, value in config.items() if key != "system"}
+    own = {key: value for key, value in config.items() if key not in ("system", THRESHOLD)}
     parsed: Any = parse(settings, own, f"{folder}/config.json: config")
     words, tokenizer = language()
     model = make(parsed, words)

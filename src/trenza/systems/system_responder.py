@@ -38,16 +38,18 @@ class Prompt:
 class SystemResponder:
     """`system` is a `System`; where it has `stream`, answers come token by token and may be sampled.
 
-    sense: signals to the features that the system was trained on. end: the token that ends an answer.
+    sense: signals to the features that the system was trained on. end: the token that ends an answer. least: support
+    in nats above which an answer counts as supported; `align/calibrate.py` chooses it.
     """
 
     def __init__(
         self, system: System, tokenizer: Tokenizer, sense: Sense, end: int, context: int = 2048,
-        write: Write | None = None,
+        write: Write | None = None, least: float = 0.0,
     ):  # fmt: skip
         self.system, self.tokenizer, self.sense = system, tokenizer, sense
         self.end, self.context, self.write = end, context, write or tokenizer.prompt
         self.places: Places | None = getattr(system, "places", None)
+        self.least = least
         self.scores, self.how_scored = True, WHOLE_ANSWERS
         self.timings, self.warnings = Timings(), Counter[str]()
         self._banks: dict[tuple, list[tuple[Medium, ...]]] = {}
@@ -201,7 +203,7 @@ class SystemResponder:
             instead = [m for bank in banks for m in bank[number]]
             assert len(instead) == len(own), "references have the media of what they stand for"
             log_p.append(float(self._score(_replaced(prompt.example, iter(instead)), [answer])[0]))
-        return raised(log_p[0], log_p[1:], len(answer))
+        return raised(log_p[0], log_p[1:], len(answer), self.least)
 
     @torch.no_grad()
     def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
