@@ -56,7 +56,8 @@ def measure(nats: float, supported: Sequence[float], unsupported: Sequence[float
 def supports(responder: StreamingResponder, asked: Iterable[Item]) -> tuple[list[float], list[float]]:
     """Support in nats of each item's answer by its own media, and by its twin's."""
     pairs: dict[str, Item] = {}
-    supported, unsupported = [], []
+    supported: list[float] = []
+    unsupported: list[float] = []
     for item in asked:
         twin = pairs.pop(item.twin, None)
         if twin is None:
