@@ -17,6 +17,7 @@ from trenza.layers import masks
 from trenza.layers.crossentropy import chunked
 from trenza.layers.lowrank import adapt
 from trenza.systems import places
+from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium
 from trenza.systems.places import Places
 from trenza.systems.splice import splice
@@ -75,7 +76,7 @@ def make_bridge(config: BridgeConfig, width: int) -> nn.Module:
     raise WeightsError(f"bridge {config.kind!r} is unknown; known: linear, mlp, objects, events, lines")
 
 
-class Llava(nn.Module):
+class Llava(DecoderSystem):
     """A `System`. The language model's own weights stay as they are; `trained()` is all that learns."""
 
     def __init__(self, config: LlavaConfig, language: LanguageModel, seed: int = 0):
@@ -92,9 +93,6 @@ class Llava(nn.Module):
             f"{kind}_{side}": nn.Parameter(torch.randn(MARKS, width) * 0.1)
             for kind in config.bridges for side in ("begin", "end")
         })  # fmt: skip
-
-    def trained(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     # --- media to tokens --------------------------------------------------------------------------
 
@@ -121,6 +119,13 @@ class Llava(nn.Module):
         assert self.language.added is not None
         table = self.language.added[places.BINS : places.BINS + places.STEPS]
         return _between(table, (seconds * 10).clamp(0, places.STEPS - 1))
+
+    def encode(self, media: Sequence[Medium]) -> list[Tensor]:
+        return [self.medium_tokens(medium) for medium in media]
+
+    def media_tokens(self, media: Sequence[Medium]) -> int:
+        """As many as the bridges make."""
+        return sum(len(tokens) for tokens in self.encode(media))
 
     def trunk(self, example: Example) -> Tensor:
         """All before the turns, [T, D]."""
@@ -180,22 +185,6 @@ class Llava(nn.Module):
             log_p = language.logits(predicting).float().log_softmax(-1)
             scores.append(log_p.gather(1, torch.tensor(candidate)[:, None]).sum())
         return torch.stack(scores)
-
-    @torch.no_grad()
-    def generate(self, example: Example, end: int, most: int) -> list[int]:
-        """See `System`."""
-        (turn,) = example.turns
-        language = self.language
-        x = torch.cat([self.trunk(example), language.embed(torch.tensor(turn.question))])[None]
-        cache = language.new_cache(1, x.shape[1] + most)
-        answer: list[int] = []
-        while len(answer) < most:
-            token = int(language.logits(language(x, cache)[0, -1]).argmax())
-            if token == end:
-                break
-            answer.append(token)
-            x = language.embed(torch.tensor([[token]]))
-        return answer
 
 
 def _between(table: Tensor, at: Tensor) -> Tensor:
