@@ -191,3 +191,26 @@ def test_a_medium_it_cannot_take_and_too_long_a_conversation_are_said(responder)
     assert np.isfinite(responder.support_for(Conversation.ask("What?", silent), "a").total)
     with pytest.raises(UsageError, match="the limit is 399"):
         responder.respond(Conversation.ask("What? " * 100, HOUSE))
+
+
+def test_many_at_once_are_what_each_is_alone(responder):
+    asked = [ASKED, Conversation.ask("And this one?", CAR), Conversation.ask("Both?", HOUSE, CAR)]
+    alone = [responder.respond(c, support=False) for c in asked]
+    together = responder.respond_many(asked)
+    assert [(a.text, a.usage, a.evidence) for a in together] == [(a.text, a.usage, a.evidence) for a in alone]
+    requests = [(c, ["yes", "no", "[0.5, 0.5]"]) for c in asked]
+    for got, request in zip(responder.score_many(requests), requests, strict=True):
+        assert got == pytest.approx(responder.score(*request), abs=1e-3)
+
+
+def test_a_picture_is_sensed_once(blip2, tokenizer):
+    seen = []
+
+    def count(signals):
+        seen.extend(signals)
+        return sense(signals)
+
+    told = SystemResponder(blip2.system, tokenizer, count, blip2.end)
+    told.score_many([(ASKED, ["a"]), (Conversation.ask("Again?", HOUSE, CAR), ["b"])])
+    told.score(ASKED, ["c"])
+    assert len(seen) == 2

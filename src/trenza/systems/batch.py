@@ -53,7 +53,7 @@ class _Tree:
         pieces: list[Piece] = [
             [s] if isinstance(s, int) else s[0][s[1] : s[1] + 1] for s in self.sources
         ]  # fmt: skip
-        x = splice(language.embedding, pieces)[None]
+        x = splice(language.embed, pieces)[None]
         return language(x, mask=torch.from_numpy(sees)[None, None], positions=torch.from_numpy(depths)[None])[0]
 
 
@@ -123,7 +123,7 @@ def _rows(
     language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int]
 ) -> list[list[int]]:
     """Prompts stand at the left, padded behind; new tokens stand behind the padding, which nobody sees."""
-    spliced = [splice(language.embedding, p) for p in prompts]
+    spliced = [splice(language.embed, p) for p in prompts]
     lengths = torch.tensor([len(s) for s in spliced])
     x = torch.nn.utils.rnn.pad_sequence(spliced, batch_first=True)  # [B, T, D]
     width, alive = x.shape[1], torch.arange(len(prompts))
@@ -152,4 +152,4 @@ def _rows(
             places = torch.where(keys < width, keys, keys - width + behind)
             mask &= places > behind + used - width - language.config.window
         positions = behind + used - width
-        state = language(language.embedding(chosen[:, None]), cache, mask[:, None, None], positions)[:, 0]
+        state = language(language.embed(chosen[:, None]), cache, mask[:, None, None], positions)[:, 0]

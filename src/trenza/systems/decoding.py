@@ -58,11 +58,12 @@ def greedy(logits: Tensor) -> int:
 class DecoderSystem(nn.Module):
     """A `System` around a decoder-only language model; a child makes `language` and `places` and says `encode`.
 
-    places: None where its vocabulary has none.
+    places: None where its vocabulary has none. among_words: media stand in the sequence, so that a row is all there is.
     """
 
     language: LanguageModel
     places: Places | None
+    among_words = True
 
     # --- what differs from system to system -------------------------------------------------------
 
@@ -101,10 +102,11 @@ class DecoderSystem(nn.Module):
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def prompts(self, examples: Sequence[Example]) -> list[list[Piece]]:
-        """What stands before each example's turns, its media encoded."""
+        """What stands before each example's turns, its media encoded; one that stands in several, once."""
         pieces = [self.pieces(example) for example in examples]
-        encoded = iter(self.encode([p for row in pieces for p in row if isinstance(p, Medium)]))
-        return [[next(encoded) if isinstance(p, Medium) else p for p in row] for row in pieces]
+        media = {id(p): p for row in pieces for p in row if isinstance(p, Medium)}
+        encoded = dict(zip(media, self.encode(list(media.values())), strict=True))
+        return [[encoded[id(p)] if isinstance(p, Medium) else p for p in row] for row in pieces]
 
     def predictions(
         self, trunks: Sequence[Row], branches: Sequence[Sequence[Branch]]

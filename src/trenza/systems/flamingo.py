@@ -47,6 +47,8 @@ class FlamingoConfig:
 class Flamingo(DecoderSystem):
     """Trains the resampler and the gated blocks; the language model stays as it is."""
 
+    among_words = False
+
     def __init__(self, config: FlamingoConfig, language: LanguageModel | None = None):
         super().__init__()
         self.config = config

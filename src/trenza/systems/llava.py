@@ -87,7 +87,7 @@ class Llava(DecoderSystem):
         language.extend(places.COUNT)
         if config.rank:
             adapt(language.blocks, config.rank, seed)
-        self.places = Places(language.config.vocabulary)
+        self.places: Places = Places(language.config.vocabulary)
         self.bridges = nn.ModuleDict({kind: make_bridge(b, width) for kind, b in config.bridges.items()})
         self.marks = nn.ParameterDict({
             f"{kind}_{side}": nn.Parameter(torch.randn(MARKS, width) * 0.1)

@@ -15,11 +15,15 @@ from trenza.conversation import Answer, Conversation, Evidence, Support, Usage
 from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Signal, Video
+from trenza.systems import batch
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
+from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, System, Turn
 from trenza.systems.places import Places
 from trenza.systems.references import references
+from trenza.systems.splice import Piece
 
+REMEMBERED = 128  # signals whose features are kept, half a megabyte a picture
 Sense = Callable[[Sequence[Signal]], list[tuple[Medium, ...]]]  # each signal's media: a video with sound has two
 Roles = Sequence[tuple[str, Sequence[int]]]  # role of each message, and the numbers of its parts
 Write = Callable[[Roles], list[list[int] | Slot]]  # a prompt with a Slot for each part, `Tokenizer.prompt`
@@ -53,6 +57,7 @@ class SystemResponder:
         self.scores, self.how_scored = True, WHOLE_ANSWERS
         self.timings, self.warnings = Timings(), Counter[str]()
         self._banks: dict[tuple, list[tuple[Medium, ...]]] = {}
+        self._seen: dict[str, tuple[Medium, ...]] = {}
 
     # --- from conversation to example -------------------------------------------------------------
 
@@ -60,7 +65,7 @@ class SystemResponder:
     def prompt(self, conversation: Conversation) -> Prompt:
         """Raises UsageError when the conversation is longer than the context."""
         signals = [(i, p.signal) for i, p in conversation.media() if not isinstance(p.signal, str)]
-        seen = dict(zip((i for i, _ in signals), self.sense([s for _, s in signals]), strict=True))
+        seen = dict(zip((i for i, _ in signals), self._sensed([s for _, s in signals]), strict=True))
         example = self._example(conversation, seen)
         words = sum(len(p) for p in example.prefix if isinstance(p, list)) + len(example.turns[0].question)
         media_tokens = self._media_tokens([m for own in seen.values() for m in own])
@@ -70,6 +75,17 @@ class SystemResponder:
                 "ask with less text or fewer media"
             )
         return Prompt(example, tuple(signals), words, media_tokens)
+
+    @torch.no_grad()
+    def _sensed(self, signals: Sequence[Image | Audio | Video]) -> list[tuple[Medium, ...]]:
+        """Each signal's media; those that aren't remembered are sensed together."""
+        new = {s.content_hash: s for s in signals if s.content_hash not in self._seen}
+        made = {s.content_hash: self._seen[s.content_hash] for s in signals if s.content_hash in self._seen}
+        made |= zip(new, self.sense(list(new.values())) if new else [], strict=True)
+        self._seen |= made
+        while len(self._seen) > REMEMBERED:
+            self._seen.pop(next(iter(self._seen)))
+        return [made[s.content_hash] for s in signals]
 
     def _example(self, conversation: Conversation, seen: dict[int, tuple[Medium, ...]]) -> Example:
         """Media of part numbers `seen` among the words; where words stand between media, earlier ones go before."""
@@ -171,13 +187,56 @@ class SystemResponder:
         media = [number for number, _ in conversation.media()]
         return text, tuple(Evidence(media[e.part], e.where) for e in found if e.part < len(media))
 
+    # --- many at once -----------------------------------------------------------------------------
+
+    def respond_many(self, conversations: Sequence[Conversation]) -> list[Answer]:
+        """The greedy answers of `respond` without support; side by side where media stand among the words."""
+        self._sense_ahead(conversations)
+        system = self.system
+        if not (isinstance(system, DecoderSystem) and system.among_words):
+            return [self.respond(c, support=False) for c in conversations]
+        prompts = [self.prompt(c) for c in conversations]
+        rooms = [min(Sampling().max_tokens, self.context - p.words - p.media_tokens) for p in prompts]
+        answers = []
+        rows = batch.greedy(system.language, self._rows(system, prompts), self.end, rooms)
+        for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
+            told, evidence = self._read(tokens, conversation)
+            usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
+            answers.append(Answer(told.strip(), evidence, None, usage))
+        return answers
+
+    def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
+        """`score` of each conversation's candidates; whatever prompts share is computed once where they are words."""
+        self._sense_ahead([conversation for conversation, _ in requests])
+        system = self.system
+        if not (isinstance(system, DecoderSystem) and system.among_words):
+            return [self.score(*request) for request in requests]
+        rows = self._rows(system, [self.prompt(conversation) for conversation, _ in requests])
+        answers = [[self._whole(c, conversation) for c in candidates] for conversation, candidates in requests]
+        return batch.log_likelihoods(system.language, rows, answers)
+
+    def _sense_ahead(self, conversations: Sequence[Conversation]) -> None:
+        """Towers see the media of some conversations together."""
+        signals = [p.signal for c in conversations for p in c.parts if not isinstance(p.signal, str)]
+        for start in range(0, len(signals), REMEMBERED):
+            self._sensed(signals[start : start + REMEMBERED])
+
+    @staticmethod
+    @torch.no_grad()
+    def _rows(system: DecoderSystem, prompts: Sequence[Prompt]) -> list[list[Piece]]:
+        rows = system.prompts([p.example for p in prompts])
+        return [[*row, p.example.turns[0].question] for row, p in zip(rows, prompts, strict=True)]
+
     # --- scores -----------------------------------------------------------------------------------
 
     def score(self, conversation: Conversation, candidates: Sequence[str]) -> list[float]:
         """log p of each candidate as the whole answer, its end included, in nats."""
         example = self.prompt(conversation).example
-        end = self.places.seen if self.places else self.end  # behind it stands the evidence, whatever it is
-        return self._score(example, [[*self._written(c, conversation), end] for c in candidates]).tolist()
+        return self._score(example, [self._whole(c, conversation) for c in candidates]).tolist()
+
+    def _whole(self, answer: str, conversation: Conversation) -> list[int]:
+        """An answer's tokens and its end: behind it may stand evidence, whatever it is."""
+        return [*self._written(answer, conversation), self.places.seen if self.places else self.end]
 
     def _written(self, answer: str, conversation: Conversation) -> list[int]:
         if self.places is None:
