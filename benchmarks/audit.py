@@ -98,6 +98,8 @@ def false_alarms(report: Report, samples: list[Pair], test: list[Pair], planted:
                     unseen.setdefault(name, set()).add(key)
                     if not (alike and same_title(name, key, others)):
                         unnamed.setdefault(name, set()).add(key)
+    titles = Counter(pair.text for pair in of.values())
+    own = {key for key in alarms.get("text", ()) if titles[of[key].text] < 10}
     reasons = Counter(f.reason.split(":")[0] for f in report.findings["text"] if stem(f.files[0]) in clean)
 
     def share(by_name: dict[str, set[str]]) -> tuple[float, float, float]:
@@ -111,6 +113,7 @@ def false_alarms(report: Report, samples: list[Pair], test: list[Pair], planted:
         "share confirmed by neither correlation nor title": share(unnamed),
         "these by category": {name: len(keys) for name, keys in unnamed.items()},
         "share with an alarm on the title": wilson(len(alarms.get("text", ())), len(clean)),
+        "share with one on a title that fewer than ten have": wilson(len(own), len(clean)),
         "commonest of these": dict(reasons.most_common(5)),
         "target": 0.02,
     }

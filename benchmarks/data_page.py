@@ -105,6 +105,7 @@ def audited(reports: list[dict]) -> list[str]:
         "alarms on media that correlation does not confirm": "share not confirmed by correlation",
         "alarms on media, all": "share with an alarm on the medium, raw",
         "alarms on titles": "share with an alarm on the title",
+        "alarms on titles that fewer than ten drawings have": "share with one on a title that fewer than ten have",
     }
     for number, (said, name) in enumerate(alarms.items()):
         target = "at most 2%" if not number else ""
