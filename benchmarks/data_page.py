@@ -234,7 +234,7 @@ def drawn(item: Item, font: ImageFont.FreeTypeFont) -> Pillow.Image:
     cell.paste(picture, (0, max(SIDE - picture.height, 0) // 2))
     others = [m.kind for i, m in enumerate(item.media) if i != boxes[0].part]
     said = f"{item.capability}, {item.language}{', with ' + ' and '.join(others) if others else ''}: {item.question}"
-    lines = [*textwrap.wrap(said, 46)[:5], *textwrap.wrap(f"→ {item.answer}", 46)[:2]]
+    lines = [*textwrap.wrap(said, 43)[:5], *textwrap.wrap(f"→ {item.answer}", 43)[:2]]
     ImageDraw.Draw(cell).multiline_text((4, SIDE + 2), "\n".join(lines), (0, 0, 0), font, spacing=2)
     return cell
 
