@@ -1,6 +1,7 @@
 """How fast is the audit beside its peers, and how fast does the loader feed?
 
-    python benchmarks/data.py [--pictures 4000] [--big DIR] [--peer PYTHON] [--seed 0] [--json docs/speed_data.json]
+    python benchmarks/data.py --build DIR [--part big loader peers] [--pictures 4000] [--peer PYTHON] [--seed 0]
+        [--json docs/speed_data.json]
 
 Peers: cleanvision and imagededup, on the same folder of Open Clip Art (PNG, with planted copies, copies coded again
 and blank ones), for the checks that both sides have: exact and near duplicates, broken and blank pictures. They run in
@@ -18,7 +19,6 @@ import io
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -34,11 +34,13 @@ from trenza.data.loader import Loader, Source
 from trenza.data.quality.audit import audit
 from trenza.data.samples import Media, Pair
 from trenza.data.shards import Record, write_members
+from watching import Watch
 
 ROUNDS = 3
 PLANTED = 200
 FEATURES = (64, 768)
 BIG = 50_000
+PARTS = ("big", "loader", "peers")
 
 PEER = """
 import sys, types, json, time, logging, importlib.machinery
@@ -55,12 +57,19 @@ except Exception:
                 raise AttributeError(name)
             return Anything(name)
     class Anything(type):
-        def __new__(cls, name):
-            return super().__new__(cls, name, (), {})
-        def __init__(cls, name):
+        def __new__(cls, name, *_):
+            return super().__new__(cls, name, (Thing,), {})
+        def __init__(cls, *_):
             pass
         def __getattr__(cls, name):
-            return lambda *args, **options: None
+            return Anything(name)
+    class Thing:
+        def __init__(self, *_, **__):
+            pass
+        def __call__(self, *_, **__):
+            return self
+        def __getattr__(self, name):
+            return self
     class Finder:
         def find_spec(self, name, path=None, target=None):
             if name.split(".")[0] == "torchvision":
@@ -89,7 +98,7 @@ print(json.dumps({"cleanvision": middle - begun, "imagededup": end - middle, "gr
 """
 
 
-def planted(count: int, seed: int, build: Path | None) -> tuple[list[Pair], dict[str, list[tuple[str, str]]]]:
+def planted(count: int, seed: int, build: Path) -> tuple[list[Pair], dict[str, list[tuple[str, str]]]]:
     rng = np.random.default_rng(seed)
     everything = clip_art(build)
     pairs = [everything[i] for i in rng.choice(len(everything), min(count, len(everything)), replace=False)]
@@ -119,7 +128,7 @@ def recall(groups: list[list[str]], blank: set[str], made: dict[str, list[tuple[
     return {k: float(v) for k, v in shares.items()} | {"blank": float(np.mean([a in blank for a, _ in made["blank"]]))}
 
 
-def peers(count: int, peer: str, workers: int, seed: int, build: Path | None) -> dict:
+def peers(count: int, peer: str, workers: int, seed: int, build: Path) -> dict:
     pairs, made = planted(count, seed, build)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as root:
@@ -167,33 +176,33 @@ def loading(workers: int, seed: int) -> dict:
                 samples.append((f"{n:05d}", {"npy": buffer.getvalue(), "txt": b"a caption of some words"}))
             paths.append(Path(root) / f"{name}.tar")
             write_members(paths[-1], samples)
-        rates = {}
+        rates, own = {}, 0.0
         for used in sorted({0, workers}):
             loader = Loader(
                 [Source(paths[0]), Source(paths[1], 2000)], 64, seed, workers=used, epochs=1, decode=features
             )
-            begun = time.perf_counter()
+            begun, before = time.perf_counter(), time.process_time()
             count = sum(len(batch) for batch in loader)
             rates[f"{used} workers"] = round(count / (time.perf_counter() - begun))
-    return {"features": FEATURES, "samples a second": rates, "target": 2000}
+            own = own or count / (time.process_time() - before)
+    return {
+        "features": FEATURES, "samples a second": rates, "samples for a second of one core": round(own),
+        "load of the machine at the end": round(os.getloadavg()[0], 2), "target": 2000,
+    }  # fmt: skip
 
 
 def big(build: Path, workers: int) -> dict:
     with tempfile.TemporaryDirectory() as root:
         path = fifty_thousand(build, Path(root))
-        begun = time.perf_counter()
-        report = audit(path, workers=workers)
-        seconds = time.perf_counter() - begun
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    own, children = (u.ru_maxrss for u in used)
+        with Watch() as watch:
+            begun = time.perf_counter()
+            report = audit(path, workers=workers)
+            seconds = time.perf_counter() - begun
     return {
         "samples": report.samples, "minutes": round(seconds / 60, 2),
-        "minutes of one core": round(sum(u.ru_utime + u.ru_stime for u in used) / 60, 2),
+        "minutes of one core": round(watch.cores / 60, 2), "peak gigabytes": round(watch.peak / 1e9, 2),
         "load of the machine at the end": round(os.getloadavg()[0], 2),
         "media": report.summary["media"], "sources": report.summary["sources"], "counts": report.counts(),
-        # Each process of the pool has one that decodes for it. The largest stands for all of them, so this is no
-        # less than what was used.
-        "peak gigabytes, at most": round((own + 2 * workers * children) * 1024 / 1e9, 2),
         "targets": "10 minutes and 3 GB at 50,000 pairs",
     }  # fmt: skip
 
@@ -213,20 +222,25 @@ def fifty_thousand(build: Path, folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=4000)
-    parser.add_argument("--big", type=Path, metavar="DIR", help="what `trenza data build starter` wrote")
+    parser.add_argument("--build", type=Path, required=True, metavar="DIR", help="what trenza data build starter wrote")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--peer", default=sys.executable, metavar="PYTHON", help="a Python that has the peers")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     result: dict = {"machine": f"{platform.machine()}, {args.workers} processes", "seed": args.seed}
-    if args.big:  # first: the peak is of the whole process
-        result["big"] = big(args.big, args.workers)
+    if args.json and args.json.is_file():
+        result = json.loads(args.json.read_text())  # other parts, made before
+    if "big" in args.part:
+        result["big"] = big(args.build, args.workers)
         print(json.dumps(result["big"], indent=1), flush=True)
-    result["loader"] = loading(args.workers, args.seed)
-    print(json.dumps(result["loader"], indent=1), flush=True)
-    result["peers"] = peers(args.pictures, args.peer, args.workers, args.seed, args.big)
-    print(json.dumps(result["peers"], indent=1))
+    if "loader" in args.part:
+        result["loader"] = loading(args.workers, args.seed)
+        print(json.dumps(result["loader"], indent=1), flush=True)
+    if "peers" in args.part:
+        result["peers"] = peers(args.pictures, args.peer, args.workers, args.seed, args.build)
+        print(json.dumps(result["peers"], indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
 

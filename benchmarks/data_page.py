@@ -144,10 +144,12 @@ def speed(worlds: dict, data: dict) -> list[str]:
     rows = [
         ["items of worlds a second", made["items a second"], "100", f"load {made['load of the machine at the end']}"],
         ["samples a second of the loader", max(loaded["samples a second"].values()), f"{loaded['target']:,}",
-         ", ".join(f"{k}: {v:,}" for k, v in loaded["samples a second"].items())],
+         ", ".join(f"{k}: {v:,}" for k, v in loaded["samples a second"].items())
+         + f"; {loaded['samples for a second of one core']:,} for a second of one core; load "
+         + str(loaded["load of the machine at the end"])],
         [f"minutes of an audit of {big['samples']:,} pairs", big["minutes"], "10",
          f"{big['minutes of one core']} minutes of one core; load {big['load of the machine at the end']}"],
-        ["its memory in GB, at most", big["peak gigabytes, at most"], "3", ""],
+        ["its memory in GB", big["peak gigabytes"], "3", "of all its processes, shared pages counted for each"],
         ["times as fast as cleanvision and imagededup", peers["times as fast"], f"{peers['target']}",
          f"{peers['pictures']:,} pictures, the same folder, in turn"],
     ]  # fmt: skip
