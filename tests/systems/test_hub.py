@@ -104,6 +104,24 @@ def test_an_answer_may_end_with_any_token_of_its_end_and_begins_as_the_template_
     assert prompter.tokenizer.decode(prompter.answer_ids("red")) == " red<end_of_utterance>"
 
 
+def test_templates_without_an_end_of_turn_have_the_tokenizers_end(tmp_path):
+    """Vicuna's, as LLaVA 1.5 has it: a space before the answer and another behind it, and no end."""
+    template = (
+        "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for p in m['content'] | selectattr('type', 'equalto', "
+        "'image') %}{{ '<image>\n' }}{% endfor %}{% for p in m['content'] | selectattr('type', 'equalto', 'text') %}"
+        "{{ p['text'] + ' ' }}{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+    )
+    prompter = HubResponder(str(tiny_checkpoints.llava(tmp_path / "vicuna", template=template))).prompter
+    assert prompter.prompt(Conversation.ask("What?", PICTURE)).text == "USER: <image>\nWhat? ASSISTANT:"
+    assert prompter.tokenizer.decode(prompter.answer_ids("red")) == " red<|im_end|>"
+
+
+def test_a_picture_alone_is_a_question_too(checkpoints):
+    for kind in ("llava", "smolvlm", "qwen2_vl"):
+        alone = Conversation((Message("user", (medium(PICTURE),)),))
+        assert len(checkpoints(kind).score(alone, ["red"])) == 1
+
+
 def test_words_of_control_in_a_question_stay_words(checkpoints):
     for kind in KINDS:
         responder = checkpoints(kind)
@@ -209,6 +227,8 @@ def test_damaged_or_foreign_checkpoints_are_refused(tmp_path):
     refused("trust_remote_code stays False")
     config.write_text(json.dumps({**good, "model_type": "never-heard-of"}))
     refused("never-heard-of")
+    config.write_text(json.dumps({**good, "model_type": "t5"}))
+    refused("an encoder and a decoder")
     config.write_text(json.dumps({**good, "model_type": "vit"}))
     refused("writes no answers")
     config.write_text(json.dumps(good))

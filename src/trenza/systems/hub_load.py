@@ -80,6 +80,8 @@ def _model(source: str) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MULTIMODAL_LM_MAPPING
 
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    if config.is_encoder_decoder:
+        raise WeightsError(f"{source} has an encoder and a decoder of text; give one that goes on with a prompt")
     for mapping, auto in (
         (MODEL_FOR_MULTIMODAL_LM_MAPPING, AutoModelForMultimodalLM),
         (MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM),
@@ -152,11 +154,15 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging as theirs
 
     before, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    fetching = logging.getLogger("huggingface_hub")
+    fetching_before = fetching.level
     theirs.set_verbosity(logging.ERROR)
+    fetching.setLevel(logging.ERROR)
     theirs.disable_progress_bar()
     try:
         yield
     finally:
         theirs.set_verbosity(before)
+        fetching.setLevel(fetching_before)
         if bars:
             theirs.enable_progress_bar()

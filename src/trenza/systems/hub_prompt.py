@@ -170,7 +170,7 @@ class Prompter:
         question = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
         before, whole = self._template(question), self._template(question, self._harmless(answer))
         with self._lock:
-            texts = [before, whole, self._harmless(answer)]
+            texts = [before, whole.rstrip(), self._harmless(answer)]  # Vicuna's template puts a space behind a turn
             ids, all_ids, alone = self.tokenizer(texts, add_special_tokens=False).input_ids
         # Some templates write finished turns otherwise, as those do that hide a chain of thought.
         after = all_ids[len(ids) :] if all_ids[: len(ids)] == ids else alone
@@ -184,7 +184,9 @@ _NAMES = {"image": "pictures", "audio": "sounds"}
 
 
 def _without(messages: list[dict], kind: str) -> list[dict]:
-    return [{**m, "content": [p for p in m["content"] if p["type"] != kind]} for m in messages]
+    """No words in place of such media; templates don't like messages without parts."""
+    nothing = {"type": "text", "text": ""}
+    return [{**m, "content": [nothing if p["type"] == kind else p for p in m["content"]]} for m in messages]
 
 
 def _listed(value: int | list[int] | None) -> list[int]:
