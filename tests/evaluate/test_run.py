@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "systems"))
+import openai_server
 from looker import Looker
 
 from trenza.data.corpora.entries import png
@@ -23,6 +26,8 @@ from trenza.evaluate.cases import conversation, pose
 from trenza.evaluate.plan import plan
 from trenza.evaluate.run import run
 from trenza.evaluate.store import Store
+from trenza.systems import load
+from trenza.systems.endpoint import Endpoint
 
 CHOICES = ("dark", "bright")
 
@@ -232,11 +237,6 @@ def test_conditions_of_fail_under(tmp_path):
 
 @pytest.mark.timeout(300)
 def test_a_card_from_behind_a_server_equals_the_card_in_process():
-    sys.path.insert(0, str(Path(__file__).parents[1] / "systems"))
-    import openai_server
-
-    from trenza.systems import load
-
     task = shades(20, noise=1)
     here = card("here", run(task, plan(task), asker(Looker())))
     script = f"{Path(__file__).parent / 'looker.py'}:looker"
@@ -253,3 +253,21 @@ def test_a_card_from_behind_a_server_equals_the_card_in_process():
             assert there.measures["evidence_gain"].value == pytest.approx(
                 here.measures["evidence_gain"].value, abs=0.01
             )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("mode", "says"), [("wrong_model", "answered as 'other-model'"), ("empty", "without choices")])
+def test_a_server_that_answers_as_another_or_not_at_all_is_said_in_one_line(mode, says):
+    with openai_server.running(f"{Path(__file__).parent / 'looker.py'}:looker", mode) as url:
+        endpoint = Endpoint(f"{url}#{openai_server.NAME}")
+        with pytest.raises(EndpointError, match=says):
+            run(task := shades(8), plan(task), asker(endpoint))
+
+
+@pytest.mark.timeout(300)
+def test_a_server_that_is_busy_gets_the_same_card_and_a_note():
+    with openai_server.running(f"{Path(__file__).parent / 'looker.py'}:looker", "busy") as url:
+        endpoint = Endpoint(url)
+        results = run(task := shades(8), plan(task), asker(endpoint))
+        assert not results.failures and card("busy", results).measures["accuracy"].value == 1
+        assert any("429" in what for what in endpoint.warnings)

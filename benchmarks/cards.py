@@ -1,0 +1,77 @@
+"""The cards in docs/cards, one command each:
+
+    python benchmarks/cards.py default      # the embedded default
+    python benchmarks/cards.py text-only    # its language model alone: the same prompts, every medium left out
+    python benchmarks/cards.py random       # a SmolVLM of transformers with random weights, made on the spot
+
+`trenza evaluate MODEL --task worlds` with fresh worlds of SEED; few items, as two CPU cores allow.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from trenza.cli import main as cli
+from trenza.conversation import Answer, Conversation, Message
+from trenza.systems import load
+
+SEED = "1"
+CARDS = Path(__file__).parents[1] / "docs/cards"
+SIZE = {"default": ("80", "500"), "text-only": ("80", "500"), "random": ("80", "1000")}  # items, questions at most
+
+
+class TextOnly:
+    """A language model that is asked everything and shown nothing."""
+
+    def __init__(self, model):
+        self.model, self.scores, self.how_scored = model, True, f"{model.how_scored}; every medium was left out"
+
+    @staticmethod
+    def _words(conversation: Conversation) -> Conversation:
+        return Conversation(
+            tuple(Message(m.role, tuple(p for p in m.parts if not p.is_media)) for m in conversation.messages)
+        )
+
+    def respond(self, conversation: Conversation) -> Answer:
+        return self.respond_many([conversation])[0]
+
+    def respond_many(self, conversations) -> list[Answer]:
+        return self.model.respond_many([self._words(c) for c in conversations])
+
+    def score(self, conversation: Conversation, candidates) -> list[float]:
+        return self.score_many([(conversation, candidates)])[0]
+
+    def score_many(self, requests) -> list[list[float]]:
+        return self.model.score_many([(self._words(conversation), some) for conversation, some in requests])
+
+
+def make(name: str, folder: Path) -> int:
+    """The card of one of the three models, as JSON and as a page."""
+    arguments = []
+    if name == "text-only":
+        whole = load.responder
+        load.responder = lambda _model=None: TextOnly(whole())  # the command knows no such model
+        arguments = [name]
+    elif name == "random":
+        sys.path.insert(0, str(Path(__file__).parents[1] / "tests/systems"))
+        import tiny_checkpoints
+
+        arguments = [str(tiny_checkpoints.smolvlm(folder / "random-smolvlm"))]
+    items, budget = SIZE[name]
+    CARDS.mkdir(parents=True, exist_ok=True)
+    return cli.main([
+        "evaluate", *arguments, "--task", "worlds", "--seed", SEED, "--items", items, "--budget", budget,
+        "--json", str(CARDS / f"{name}.json"), "--html", str(CARDS / f"{name}.html"),
+    ])  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=list(SIZE))
+    with tempfile.TemporaryDirectory() as folder:
+        return make(parser.parse_args().model, Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What does a report card cost? And is plain accuracy faster than transformers' generate in a loop?
+
+    python benchmarks/evaluate.py [--items 100] [--probed 24] [--json docs/evaluate.json]
+
+One process, one run, the embedded default, fresh worlds, nothing kept between the parts:
+
+- plain accuracy against transformers: the prompts of the items that have pictures only, with the same weights, by
+  LlavaForConditionalGeneration.generate one after the other;
+- the card against plain accuracy on the same items. What the probes of an item cost over its plain question is
+  measured on `--probed` of them; what a card costs follows from it and from the share of items that
+  `trenza evaluate` probes (evaluate/plan.py), and is told for several numbers of items;
+- memory of 10,000 small items, held and all asked of a responder that does nothing, in a process of its own: the
+  instrument's part. What this process took, with the model in it, stands beside it.
+
+Times are CPU seconds of this process, so that other work on the machine doesn't count; wall seconds are beside them.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import peer
+from trenza.conversation import Answer, Box, Evidence, Usage
+from trenza.data.corpora.entries import png
+from trenza.data.samples import Item
+from trenza.evaluate import builtin
+from trenza.evaluate.asking import Asker
+from trenza.evaluate.cases import conversation, pose
+from trenza.evaluate.plan import PROBED_LEAST, PROBED_SHARE, Plan, plan
+from trenza.evaluate.run import run
+from trenza.evaluate.store import Store
+from trenza.evaluate.tasks import gather, pairs_in_order
+from trenza.signals import Image
+from trenza.signals.normalise import square
+from trenza.systems import load
+
+IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
+PEER_ITEMS = 24
+MANY = 10_000
+
+
+class Nobody:
+    """Answers at once, so that what is left is the instrument."""
+
+    scores = True
+
+    def respond(self, _conversation) -> Answer:
+        return Answer("yes", (), None, Usage(0, 0, 0))
+
+    def score(self, _conversation, candidates) -> list[float]:
+        return [-1.0] * len(candidates)
+
+
+def timed(work: Callable[[], object]) -> tuple[object, float, float]:
+    """What comes of it, CPU seconds, wall seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    made = work()
+    return made, time.process_time() - cpu, time.perf_counter() - wall
+
+
+def fresh(responder) -> Asker:
+    """Nothing known from before: neither answers nor media."""
+    responder._seen.clear()
+    return Asker(responder, "benchmark", Store(":memory:"))
+
+
+def card_cost(responder, task, probed: int, seed: int) -> dict:
+    """Plain accuracy and the card on the same items. Plain comes before and after, and counts as the mean."""
+    everything = tuple(range(len(task.items)))
+    nothing = Plan(everything, frozenset())
+    some = Plan(everything, frozenset(pairs_in_order(task, seed, probed)))
+    first = timed(lambda: run(task, nothing, fresh(responder)))
+    whole = timed(lambda: run(task, some, fresh(responder)))
+    second = timed(lambda: run(task, nothing, fresh(responder)))
+    before = (first[1] + second[1]) / 2
+    probes = (whole[1] - before) / len(some.probed) / (before / len(everything))
+    shares = {n: min(n, max(PROBED_LEAST, round(PROBED_SHARE * n))) / n for n in (100, 400, 1000, 10_000)}
+    return {
+        "items": len(everything), "probed": len(some.probed), "questions": whole[0].asked,
+        "plain, CPU s (two runs)": [round(first[1], 1), round(second[1], 1)],
+        "card, CPU s": round(whole[1], 1), "wall s of the three": [round(t[2], 1) for t in (first, whole, second)],
+        "probes of one item over its plain question": round(probes, 2),
+        "card over plain by number of items (target 2.0)": {n: round(1 + s * probes, 2) for n, s in shares.items()},
+        "the same with every item probed": round(1 + probes, 2),
+    }  # fmt: skip
+
+
+def against_transformers(responder, task) -> dict:
+    """The plain prompts of items with pictures only, answered by us and by transformers."""
+    chosen = [i for i in range(len(task.items)) if set(task.items.kinds(i)) == {"image"}][:PEER_ITEMS]
+    said = [conversation(pose(task.items[i])) for i in chosen]
+    responder._seen.clear()
+    ours, our_cpu, our_wall = timed(lambda: responder.respond_many(said))
+    responder._seen.clear()
+    model = peer.build(responder.model, IMAGE_TOKEN)
+    theirs, their_cpu, their_wall = timed(lambda: [generated(model, responder, c) for c in said])
+    return {
+        "items": len(said), "same answers": sum(a.text == b for a, b in zip(ours, theirs, strict=True)),
+        "ours, CPU s": round(our_cpu, 1), "transformers, CPU s": round(their_cpu, 1),
+        "wall s": [round(our_wall, 1), round(their_wall, 1)],
+        "transformers over ours (target 3.0)": round(their_cpu / our_cpu, 2),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def generated(model, responder, said) -> str:
+    """transformers' answer to a prompt of ours with placeholders, 64 tokens at most as ours has it."""
+    media = [p.signal for _, p in said.media()]
+    prompt = responder.tokenizer.prompt([("user", range(len(said.parts)))])
+    ids: list[int] = []
+    for piece in prompt:
+        if isinstance(piece, list):
+            ids += piece
+        else:
+            signal = said.parts[piece.index].signal
+            ids += (
+                responder.tokenizer.encode(signal) if isinstance(signal, str) else [IMAGE_TOKEN] * tokens_of(responder)
+            )
+    pixels = torch.from_numpy(np.stack([square(m, 224) for m in media]))
+    made = model.generate(
+        input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), pixel_values=pixels,
+        max_new_tokens=64, do_sample=False,
+    )  # fmt: skip
+    return responder.tokenizer.decode([t for t in made[0, len(ids) :].tolist() if t != responder._end]).strip()
+
+
+def tokens_of(responder) -> int:
+    """Language tokens of a picture: the same of any."""
+    if not hasattr(responder, "picture_length"):
+        responder.picture_length = len(responder.encode(Image(np.full((32, 32, 3), 90, np.uint8))))
+    return responder.picture_length
+
+
+def memory() -> dict:
+    """Peak resident memory of a process that holds and asks MANY items."""
+    done = subprocess.run([sys.executable, __file__, "--many"], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def many() -> None:
+    """The process of `memory`."""
+    rng, choices = np.random.default_rng(0), ("yes", "no")
+    truth = {"media": [{"objects": [{"name": f"thing {i}", "box": [0.1, 0.2, 0.3, 0.4]} for i in range(6)]}]}
+    items = (
+        Item(
+            f"item-{number}", (png(rng.integers(0, 256, (48, 48, 3), np.uint8)),), f"Is this the picture {number}?",
+            choices[number % 2], "verify", "en", "", choices, (Evidence(0, Box(0.1, 0.1, 0.4, 0.4)),),
+            f"item-{number ^ 1}", truth,
+        )
+        for number in range(MANY)
+    )  # fmt: skip
+    task = gather("many", items)
+    run(task, plan(task), Asker(Nobody(), "nobody", Store(":memory:")))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"items": len(task.items), "peak resident GiB without a model": round(peak, 2)}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--many", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--no-memory", action="store_true", help="leave out the 10,000 items, which take a quarter hour"
+    )
+    args = parser.parse_args()
+    if args.many:
+        return many()
+    responder = load.responder()
+    task = builtin.worlds(args.items, args.seed)
+    report = {
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed,
+        "plain accuracy against transformers": against_transformers(responder, task),
+        "card against plain accuracy": card_cost(responder, task, args.probed, args.seed),
+    }  # fmt: skip
+    report["this process, model and all, peak resident GiB"] = round(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2
+    )
+    report["memory (target 3 GiB)"] = memory()
+    print(json.dumps(report, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
