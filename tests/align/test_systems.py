@@ -85,3 +85,21 @@ def test_native_also_learns_to_produce_what_pairs_show(recipe, tiny, monkeypatch
     monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
     monkeypatch.setattr(load, "codecs", parts.codecs)
     assert load.producer(str(training.run()))("Draw thing 1.").pixels.shape == (64, 64, 3)
+
+
+def test_shots_are_the_conversation_that_the_chat_template_writes(recipe, tiny):
+    parts = tiny()
+    training = Trainer(recipes.load(recipe, ["system=flamingo", "shots=2", "turns=1"]), parts)
+    batch = next(iter(training.feed))
+    assert [len(example.before) for example in batch] == [0, 1, 2, 0]
+    one, two = batch[1], batch[2]
+    assert two.before[0].media == batch[3].media and two.before[1].media == batch[0].media
+    said = one.before[0].turns[0]
+    encode, decode = parts.tokenizer.encode, parts.tokenizer.decode
+    told = decode(said.answer)
+    assert told in ("red", "blue") and training.places.seen not in said.answer
+    # Without the media, what is read is what the template writes around question, answer and the next question.
+    written = parts.tokenizer.prompt([("user", [0, 1]), ("assistant", [2]), ("user", [3])])
+    spelled = {1: encode("colour?"), 2: encode(told)}
+    expected = [t for p in written[:-2] for t in (p if isinstance(p, list) else spelled.get(p.index, []))]
+    assert [t for p in one.prefix if isinstance(p, list) for t in p] == expected

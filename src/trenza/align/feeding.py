@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,10 @@ Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
 
 
 class Words:
-    """The chat template's own words around a question about media, and text to tokens."""
+    """The chat template's own words around a question about media, and text to tokens.
+
+    opening: before the first question; again: before another, behind an answer and its end.
+    """
 
     def __init__(self, tokenizer: Tokenizer):
         pieces = tokenizer.prompt([("user", [0])])
@@ -34,6 +37,9 @@ class Words:
         assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
         self.opening, self.after, self.encode = before, after, tokenizer.encode
         self.end = tokenizer.token("<|im_end|>")
+        again = tokenizer.prompt([("user", [0]), ("assistant", [1]), ("user", [2])])[4]
+        assert isinstance(again, list)
+        self.again = again[again.index(self.end) + 1 :]
 
 
 class Feed:
@@ -67,12 +73,30 @@ class Feed:
     def __iter__(self) -> Iterator[list[Example]]:
         for batch in self.loader:
             turned = [self.requested(media, asked) for media, asked in batch]
-            yield [*(self.example(media, asked) for media, asked in batch), *(e for e in turned if e is not None)]
+            learned = [
+                self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
+            ]
+            yield [*learned, *(e for e in turned if e is not None)]
 
-    def example(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example:
+    def example(
+        self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()
+    ) -> Example:  # fmt: skip
         words = self.words
         turns = [turn(a, words.encode, words.after, words.end, self.places) for a in asked[: self.recipe.turns]]
-        return Example(words.opening, media, tuple(turns))
+        return Example(words.again if shots else words.opening, media, tuple(turns), shots)
+
+    def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
+        """Of the talks behind this one in the batch each the first turn, without its evidence; so many that a batch
+        has some conversations without, some with one, up to the recipe's number."""
+        words, places = self.words, self.places
+        count = min(number % (self.recipe.shots + 1), len(batch) - 1)
+        shots: list[Example] = []
+        for media, asked in (batch[(number + 1 + shot) % len(batch)] for shot in range(count)):
+            said = turn(asked[0], words.encode, words.after, words.end, places)
+            answer = [*said.answer[: said.answer.index(places.seen)], words.end] if places else said.answer
+            opening = words.again if shots else words.opening
+            shots.append(Example(opening, media, (Turn(said.question, answer),)))
+        return tuple(shots)
 
     def requested(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example | None:
         """A pair the other way round, for a system that produces media: its text asks for its medium."""
