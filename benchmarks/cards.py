@@ -8,6 +8,7 @@
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,8 +18,8 @@ from trenza.conversation import Answer, Conversation, Message
 from trenza.systems import load
 
 SEED = "1"
-CARDS = Path(__file__).parents[1] / "docs/cards"
-SIZE = {"default": ("80", "500"), "text-only": ("80", "500"), "random": ("80", "1000")}  # items, questions at most
+CARDS = Path(__file__).resolve().parents[1] / "docs/cards"
+SIZE = {"default": ("80", "900"), "text-only": ("80", "900"), "random": ("80", "1800")}  # items, questions at most
 
 
 class TextOnly:
@@ -54,10 +55,11 @@ def make(name: str, folder: Path) -> int:
         load.responder = lambda _model=None: TextOnly(whole())  # the command knows no such model
         arguments = [name]
     elif name == "random":
-        sys.path.insert(0, str(Path(__file__).parents[1] / "tests/systems"))
+        sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/systems"))
         import tiny_checkpoints
 
-        arguments = [str(tiny_checkpoints.smolvlm(folder / "random-smolvlm"))]
+        arguments = [tiny_checkpoints.smolvlm(folder / "random-smolvlm").name]
+        os.chdir(folder)  # so that the card names the model and not a folder of the day
     items, budget = SIZE[name]
     CARDS.mkdir(parents=True, exist_ok=True)
     return cli.main([

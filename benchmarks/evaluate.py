@@ -1,6 +1,6 @@
 """What does a report card cost? And is plain accuracy faster than transformers' generate in a loop?
 
-    python benchmarks/evaluate.py [--items 100] [--probed 24] [--json docs/evaluate.json]
+    python benchmarks/evaluate.py [--items 24] [--probed 6] [--json docs/evaluate.json]
 
 One process, one run, the embedded default, fresh worlds, nothing kept between the parts:
 
@@ -44,7 +44,7 @@ from trenza.signals.normalise import square
 from trenza.systems import load
 
 IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
-PEER_ITEMS = 24
+PEER_ITEMS = 12
 MANY = 10_000
 
 
@@ -160,13 +160,17 @@ def many() -> None:
     )  # fmt: skip
     task = gather("many", items)
     run(task, plan(task), Asker(Nobody(), "nobody", Store(":memory:")))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"items": len(task.items), "peak resident GiB without a model": round(peak, 2)}))
+    print(json.dumps({"items": len(task.items), "peak resident GiB without a model": peak()}))
+
+
+def peak() -> float:
+    """Largest resident memory of this process so far, GiB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100)
+    parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--many", action="store_true", help=argparse.SUPPRESS)
@@ -178,16 +182,15 @@ def main() -> None:
         return many()
     responder = load.responder()
     task = builtin.worlds(args.items, args.seed)
-    report = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed,
-        "plain accuracy against transformers": against_transformers(responder, task),
-        "card against plain accuracy": card_cost(responder, task, args.probed, args.seed),
-    }  # fmt: skip
-    report["this process, model and all, peak resident GiB"] = round(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2
-    )
-    report["memory (target 3 GiB)"] = memory()
-    print(json.dumps(report, indent=1))
+    report: dict = {"machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed}
+    for name, part in (
+        ("card against plain accuracy", lambda: card_cost(responder, task, args.probed, args.seed)),
+        ("plain accuracy against transformers", lambda: against_transformers(responder, task)),
+        ("this process, model and all, peak resident GiB", peak),
+        ("memory of the instrument", memory),
+    ):
+        report[name] = part()
+        print(json.dumps({name: report[name]}, indent=1), flush=True)
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
 

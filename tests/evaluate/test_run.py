@@ -19,7 +19,7 @@ from looker import Looker
 from trenza.data.corpora.entries import png
 from trenza.data.samples import Item
 from trenza.errors import EndpointError, UsageError
-from trenza.evaluate import page, report, tasks
+from trenza.evaluate import builtin, page, report, tasks
 from trenza.evaluate.asking import Asker, Request
 from trenza.evaluate.card import card, compare, under
 from trenza.evaluate.cases import conversation, pose
@@ -169,13 +169,31 @@ def test_media_that_cannot_be_decoded_are_told():
     assert [p.key for p in results.problems] == ["torn"] and len(results.of("plain")) == 9
 
 
-@pytest.mark.parametrize("budget", [40, 100, 400])
+@pytest.mark.parametrize("budget", [72, 150, 400])
 def test_a_budget_is_kept(budget):
     task = shades(200)
     results = run(task, plan(task, budget), asker(counting := Counting()))
     assert sum(counting.seen.values()) - 1 <= budget and results.plan.probed
+
+
+def test_a_budget_is_kept_where_every_probe_is_asked(stock):
+    task = builtin.worlds(48, 2, stock=stock)
+    results = run(task, plan(task, 400), asker(Unlettered()))
+    assert results.asked <= 400 and len(results.plan.probed) == 5
+    assert {"hidden/half", "permuted/1", "medium/1"} <= set(results.outcomes) and results.polls
+
+
+class Unlettered(Looker):
+    """Scores any candidates."""
+
+    def score(self, conversation, candidates):
+        return [-1.0 - i for i in range(len(candidates))]
+
+
+def test_a_budget_too_small_is_said_to_be():
+    task = shades(200)
     with pytest.raises(UsageError, match="too small"):
-        plan(task, 10)
+        plan(task, 60)
 
 
 def test_a_model_without_likelihoods_is_judged_by_what_it_says():

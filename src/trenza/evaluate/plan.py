@@ -1,7 +1,7 @@
 """Which questions a card asks: every item plainly, and of a random part of them all that the probes need.
 
-Probes cost some twenty questions an item, so asking them of every item would make the card twenty times as dear as
-the accuracy alone. The part is drawn at random, twins together and clusters in turn; each measure says its own n.
+Probes cost some twenty to thirty questions an item, so asking them of every item would make the card that much dearer
+than the accuracy alone. The part is drawn at random, twins together and clusters in turn; each measure says its own n.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from trenza.evaluate.probes_media import Regions
 from trenza.evaluate.tasks import Task, pairs_in_order
 
 PROBED_SHARE, PROBED_LEAST = 0.06, 64  # of the items; of a small task more, or its intervals say nothing
-QUESTIONS_PER_PROBED = 20
+QUESTIONS_PER_PROBED, MORE_IF_OPEN = 36, 20  # at most; without choices, answers and their likelihood are two
 ROTATIONS = 3  # of the options
 
 
@@ -32,11 +32,12 @@ def plan(task: Task, budget: int = 0, seed: int = 0) -> Plan:
     """At most `budget` questions (0: as many as the items ask for). Raises UsageError for a budget too small."""
     count = len(task.items)
     wanted = min(count, max(PROBED_LEAST, round(PROBED_SHARE * count)))
-    if budget and budget < count + wanted * QUESTIONS_PER_PROBED:
-        if budget < 2 * QUESTIONS_PER_PROBED:
-            raise UsageError(f"--budget {budget} is too small for a card; it needs {2 * QUESTIONS_PER_PROBED} or more")
-        wanted = min(wanted, max(1, budget // 2 // QUESTIONS_PER_PROBED))
-        count = min(count, budget - wanted * QUESTIONS_PER_PROBED)
+    each = QUESTIONS_PER_PROBED + MORE_IF_OPEN * any(not head.choices for head in task.items.heads)
+    if budget and budget < count + wanted * each:
+        if budget < 2 * each:
+            raise UsageError(f"--budget {budget} is too small for a card of this task; it needs {2 * each} or more")
+        wanted = min(wanted, budget // 2 // each)
+        count = min(count, budget - wanted * each)
     chosen = pairs_in_order(task, seed, count)
     return Plan(tuple(sorted(chosen)), frozenset(chosen[:wanted]))
 
