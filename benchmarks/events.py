@@ -1,6 +1,6 @@
 """What the detector of events hears: when, speech or not, which words, which sounds. Each figure with its interval.
 
-    python benchmarks/events.py [--model DIR] [--seed 9] [--worlds 80] [--json docs/events.json] [--only PART ...]
+    python benchmarks/events.py [--model DIR] [--seed 9] [--worlds 60] [--json docs/events.json] [--only PART ...]
 
 Worlds of the test's seed; espeak voices, real voices, sound effects and a sound font that were never trained on.
 Thresholds were chosen on simulated tracks (align/events.py), the namer's settings with freepats as the unknown hand.
@@ -141,7 +141,7 @@ def spoken_names(ears: Ears, each: int, seed: int) -> dict:
 def sentences(ears: Ears, count: int, seed: int) -> dict:
     """Real English recordings of whole sentences: is all of it speech, and is a sentence one event?"""
     rng = np.random.default_rng(seed)
-    report = {}
+    report: dict[str, dict] = {}
     for title, entries in (
         ("asterisk prompts", list(prompts(("en",)))),
         ("pocketsphinx readings", list(readings(("en",)))),
@@ -154,8 +154,10 @@ def sentences(ears: Ears, count: int, seed: int) -> dict:
             "share of the time that is called speech": sum(t for t, s in times if s) / sum(t for t, _ in times),
             "one event": wilson(sum(len(rows) == 1 for rows in heard), len(heard)),
             "events (mean)": mean([len(rows) for rows in heard]),
-            "words": word_error_rate([(p.text, ears.said(rows)) for p, rows in zip(pairs, heard, strict=True)]),
         }  # fmt: skip
+        if title == "pocketsphinx readings":  # a prompt's file name is only nearly what is said
+            said = [(p.text, ears.said(rows)) for p, rows in zip(pairs, heard, strict=True)]
+            report[title]["words"] = word_error_rate(said)
     return report
 
 
@@ -236,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=load.EVENTS)
     parser.add_argument("--seed", type=int, default=9)
-    parser.add_argument("--worlds", type=int, default=80)
+    parser.add_argument("--worlds", type=int, default=60)
     parser.add_argument("--each", type=int, default=20, help="names of a voice, sentences of a source")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="+", default=[], help="parts to measure; the others stay as --json has them")

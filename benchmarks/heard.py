@@ -26,7 +26,7 @@ class Ears:
         self.words = Vocabulary.from_file(str(parts.whisper_folder() / "tokenizer.json"))
 
     def hear(self, samples: np.ndarray) -> Tensor:
-        return self.detector.detect(torch.from_numpy(samples[: int(MOST_SECONDS * RATE)]))
+        return self.detector.detect(torch.tensor(samples[: int(MOST_SECONDS * RATE)]))
 
     def said(self, rows: Tensor) -> str:
         """All words of the events that are speech, as one text."""

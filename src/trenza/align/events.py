@@ -28,8 +28,9 @@ from trenza.towers import events
 from trenza.towers.events import EventConfig, EventDetector, FrameJudge, Namer
 from trenza.towers.whisper import TOKENS_PER_SECOND, Whisper, pad_seconds
 
-NOTES_EACH = 12  # of an instrument and a hand
-EFFECTS_EACH = 16  # cuts of one sound effect
+NOTES_EACH = 24  # of an instrument and a hand
+EFFECTS_EACH = 22  # cuts of one sound effect
+ROUGH_SHARE = 0.5  # of the sounds for the namer are heard by another microphone
 SPOKEN = 1200
 HELD_OUT = 100  # tracks at the end, by which the thresholds are chosen
 JUDGE_STEPS, NAMER_STEPS = 500, 300
@@ -131,14 +132,15 @@ def overlap(a: tuple[int, int], b: tuple[int, int]) -> float:
 
 
 def rough_sounds(notes: list[Clip], stock: Stock, rng: np.random.Generator) -> list[Clip]:
-    """Sounds for the namer: each note once, each effect in many cuts, as another microphone hears them."""
+    """Sounds for the namer: each note once, each effect in many cuts, a share as another microphone hears them."""
     cuts = [Clip(c.samples, False, c.name) for c in effects(stock) for _ in range(EFFECTS_EACH)]
     made: list[Clip] = []
     for clip in [*notes, *cuts]:
         samples = clip.samples
-        if clip.name and len(samples) > RATE and rng.random() < 0.5:
+        if len(samples) > RATE and rng.random() < 0.5:
             samples = samples[int(rng.integers(0, len(samples) - RATE // 2)) :]
-        samples = prepared(record(samples, rng), float(rng.uniform(0.5, 2.0)))
+        rough = record(samples, rng) if rng.random() < ROUGH_SHARE else samples
+        samples = prepared(rough, float(rng.uniform(0.4, 1.8)))
         samples = levelled(samples, 10 ** rng.uniform(-1.7, -0.9))
         around = np.pad(samples, (int(events.BEFORE * RATE), int(events.AFTER * RATE)))
         noise = rng.standard_normal(len(around)) * 10 ** rng.uniform(-3.75, -2.75)
@@ -168,7 +170,7 @@ def train_namer(namer: Namer, heard: Tensor, labels: Tensor, steps: int, seed: i
         features = heard[rows]
         features = features + torch.randn(features.shape, generator=rng) * namer.deviation * 0.3
         features = torch.where(torch.rand(features.shape, generator=rng) < 0.2, namer.mean, features)
-        loss = F.cross_entropy(namer(features), labels[rows], label_smoothing=0.1)
+        loss = F.cross_entropy(namer(features), labels[rows], label_smoothing=0.3)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
