@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Trains the detector of events in sound (src/trenza/default_events) from the sources; START is a listener to go on from.
+# Trains the detector of events in sound (src/trenza/default_events) from the sources. START is a listener to go on from,
+# as safetensors: the tensors of the first braid whose names begin with `listener.`, without that beginning.
 set -euo pipefail
 out=${1:?usage: recipes/events.sh OUT START}
 start=${2:?usage: recipes/events.sh OUT START}
-python -m trenza.align.utterances --out "$out/utterances-1" --count 6000 --seed 1
-python -m trenza.align.utterances --out "$out/utterances-2" --count 4000 --seed 2
-python -m trenza.align.speech --utterances "$out/utterances-1" "$out/utterances-2" --out "$out/listener" --start "$start" \
-  --steps 500 --seed 0
+python -m trenza.align.utterances --out "$out/utterances" --count 6000 --seed 1
+python -m trenza.align.speech --utterances "$out/utterances" --out "$out/listener" --start "$start" --steps 160 --seed 0
 python -m trenza.align.events --out "$out/events" --listener "$out/listener/listener.safetensors" --tracks 2000 --seed 0
