@@ -172,7 +172,7 @@ def built(report: dict) -> list[str]:
     return [
         "## Times of the builds", "",
         f"`{report['command']}` on {report['machine']}. Two builds of the whole by the code as it is: manifests "
-        f"{'the same' if same else 'NOT the same'}, byte for byte. Target: under 2,400 s.", "",
+        f"{'the same' if same else 'NOT the same'}, byte for byte. Target: under 2,400 s. {report['note']}", "",
         *table(["what", "seconds", "load of the machine", "hash of all data"], rows),
     ]  # fmt: skip
 
