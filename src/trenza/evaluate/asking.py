@@ -14,6 +14,7 @@ from trenza.evaluate.store import Store, evidence_from_json, evidence_to_json, k
 
 BATCH = 64  # questions given to a model at once, and the most that a killed run asks again
 GIVE_UP = 25  # failures in a row, without a single answer, after which a model counts as out of reach
+TRIAL = Conversation.ask("Is snow white? Answer yes or no.")
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Asker:
     seconds: float = 0.0  # spent by the responder
     failures: dict[str, int] = field(default_factory=dict)
 
-    def scores(self, trial: Conversation) -> bool:
-        """Can this responder say log p of candidates? Some endpoints can't."""
+    def scores(self) -> bool:
+        """Can this responder say log p of candidates? Some endpoints can't. Without media, as some take not all."""
         if not getattr(self.responder, "scores", True):
             return False
         try:
-            return len(self.responder.score(trial, ["yes", "no"])) == 2
+            return len(self.responder.score(TRIAL, ["yes", "no"])) == 2
         except (UsageError, NotImplementedError):
             return False
         except TrenzaError:

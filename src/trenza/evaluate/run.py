@@ -7,7 +7,7 @@ from typing import Any
 from trenza.data.files import Broken
 from trenza.errors import SignalError
 from trenza.evaluate.asking import Asker, Outcome
-from trenza.evaluate.cases import Case, conversation, pose
+from trenza.evaluate.cases import Case, pose
 from trenza.evaluate.objects import Described, Poll, Polled
 from trenza.evaluate.plan import Plan, Question, Writer
 from trenza.evaluate.tasks import Task
@@ -45,7 +45,7 @@ def run(
     task: Task, plan: Plan, asker: Asker, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> Results:
     """Ask everything. progress(items done, items) follows each chunk. Raises UsageError when nothing answers."""
-    scores = asker.scores(_trial(task, plan))
+    scores = asker.scores()
     results = Results(task, plan, scores)
     writer, poll = Writer(task, scores, seed), Poll(task, seed)
     done = 0
@@ -63,15 +63,6 @@ def run(
 
 def _pieces(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _trial(task: Task, plan: Plan):
-    for index in plan.plain:
-        try:
-            return conversation(pose(task.items[index]))
-        except SignalError:
-            continue
-    raise SignalError(f"no medium of {task.name} can be decoded; look at its files")
 
 
 def _posed(task: Task, index: int, results: Results) -> Case | None:
