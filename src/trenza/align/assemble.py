@@ -188,7 +188,11 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         )  # fmt: skip
         told = repr((words.names, words.sounds, simulated.errors, recipe.seed))
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
-    sense, told = _sense(recipe.system, parts)
+    if recipe.perceive == "things":
+        sense: Sense = load.things(parts.tokenizer)
+        told = f"things {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
+    else:
+        sense, told = _sense(recipe.system, parts)
 
     def look(some: list[Talk]) -> list[tuple[Medium, ...]]:
         signals = [[decode(m.data, name=talk.key, kind=m.kind) for m in talk.media] for talk in some]

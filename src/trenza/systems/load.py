@@ -1,5 +1,6 @@
 """From MODEL on a command line to a responder."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.llava import Llava, LlavaConfig
 from trenza.systems.native import Native, NativeConfig
 from trenza.systems.pali import Pali, PaliConfig
+from trenza.systems.perceiving import Things
 from trenza.systems.producing import Producer
 from trenza.systems.respond import LlavaResponder
 from trenza.systems.sensing import Grids
@@ -33,6 +35,8 @@ from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
 from trenza.towers.events import EventConfig, EventDetector
 from trenza.towers.language import LanguageModel
+from trenza.towers.lines import LineReader
+from trenza.towers.objects import ObjectDetector, ObjectsConfig
 from trenza.towers.whisper import Whisper
 
 DEFAULT = Path(__file__).parents[1] / "default"
@@ -107,6 +111,28 @@ def codecs() -> Codecs:
     return Codecs({kind: read_codec(CODECS / kind) for kind in ("image", "audio")})
 
 
+def objects(folder: Path = OBJECTS) -> ObjectDetector:
+    """The detector of objects in pictures. Raises WeightsError naming the file that is wrong."""
+    config, weights = load_folder(folder)
+    try:
+        made = ObjectDetector(ObjectsConfig.from_dict(config))
+    except (KeyError, TypeError) as error:
+        raise WeightsError(f"{folder}/config.json isn't of a detector of objects: {error!r}") from error
+    fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
+    return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def digest(folder: Path) -> str:
+    """What tells a shipped detector from others: a hash of its weights and its config."""
+    files = (folder / "model.safetensors", folder / "config.json")
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def things(tokenizer: Tokenizer) -> Things:
+    """The default's senses: the shipped detectors of objects and of events, and a reader of text."""
+    return Things(objects().detect, events(whisper()).detect, LineReader(tokenizer.encode).read)
+
+
 def sense(system: str) -> Sense:
     """What a trained system perceives with: the bench's towers, but for those that do without."""
     if system == "native":
@@ -133,7 +159,9 @@ def trained(folder: Path) -> StreamingResponder:
         return imported.responder(folder)
     model, tokenizer = _around(folder, config)
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
-    return SystemResponder(model, tokenizer, sense(config["system"]), end, least=least)
+    perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
+    senses: Sense = things(tokenizer) if perceives else sense(config["system"])
+    return SystemResponder(model, tokenizer, senses, end, least=least)
 
 
 def _around(folder: Path, config: dict[str, Any]) -> tuple[Any, Tokenizer]:
