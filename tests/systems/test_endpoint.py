@@ -205,7 +205,7 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: clo
         (STREAM, "failed 5 times: the stream ended"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", "failed 5 times: RemoteProtocolError"),
         (b"HTTP/1.1 301 Moved\r\nLocation: https://other/v1\r\nContent-Length: 0\r\n\r\n", "sends on to https://other"),
-        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "asks for another key"),
+        (b"HTTP/1.1 401 No\r\nContent-Length: 6\r\n\r\n\x1b[31mX", r"asks for another key \(status 401: \?\[31mX\)"),
         (b"HTTP/1.1 503 No\r\nRetry-After: 9999\r\nContent-Length: 0\r\n\r\n", "asks to wait 9999 s: status 503"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "failed 5 times: RemoteProtocolError"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]", "no JSON object but list"),

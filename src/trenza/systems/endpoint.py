@@ -19,7 +19,7 @@ from trenza.errors import EndpointError
 from trenza.messages import write_messages
 from trenza.signals import Image, Video
 from trenza.systems.answering import Sampling, Timings, raised
-from trenza.systems.endpoint_http import Client, Refused
+from trenza.systems.endpoint_http import Client, Refused, printable
 from trenza.systems.endpoint_scores import events, log_p_of, sampled
 from trenza.systems.references import with_references
 
@@ -71,7 +71,7 @@ class Endpoint:
                 f"{self._client.shown} doesn't list its models ({error}); give the name: {self._client.shown}#MODEL"
             ) from error
         if len(names) != 1:
-            listed = ", ".join(names[:10]) or "none"
+            listed = printable(", ".join(names[:10])) or "none"
             raise EndpointError(f"{self._client.shown} has {len(names)} models ({listed}); choose one with #MODEL")
         return names[0]
 
@@ -111,7 +111,7 @@ class Endpoint:
         if asked != got:
             raise EndpointError(
                 f"{self._client.shown} was asked for {self.name!r} and answered as {name!r}; if that is the model "
-                f"meant, give {self._client.shown}#{name}"
+                f"meant, give {self._client.shown}#{printable(str(name))}"
             )
 
     def _text(self, choice: dict[str, Any]) -> str:

@@ -160,7 +160,7 @@ class Client:
         if status in (401, 403):
             raise EndpointError(f"{self.shown} asks for another key (status {status}{said}); set {' or '.join(KEYS)}")
         if 300 <= status < 400:
-            to = response.headers.get("location", "elsewhere")
+            to = printable(response.headers.get("location", "elsewhere"))
             raise EndpointError(f"{self.shown} sends on to {to} (status {status}); give that address")
         raise Refused(f"{self.shown} refused (status {status}{said}); is it the address of an OpenAI-compatible API?")
 
@@ -240,8 +240,13 @@ def _said(data: bytes) -> str:
         text = error["message"] if isinstance(error, dict) else error
     except (ValueError, RecursionError, KeyError, TypeError):
         text = data[:200].decode(errors="replace")
-    text = " ".join(str(text).split())
+    text = printable(str(text))
     return f": {text[:200]}" if text else ""
+
+
+def printable(text: str) -> str:
+    """In one line, without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _named(error: Exception) -> str:
