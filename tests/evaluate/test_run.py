@@ -157,7 +157,7 @@ def test_a_model_out_of_reach_is_given_up():
         score = respond
 
     Gone.score = lambda self, conversation, candidates: self.respond(conversation)
-    with pytest.raises(UsageError, match="25 questions in a row got no answer; the last: connection refused"):
+    with pytest.raises(EndpointError, match="25 questions in a row got no answer; the last: connection refused"):
         run(shades(), plan(shades()), asker(Gone()))
 
 

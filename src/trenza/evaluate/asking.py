@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 from trenza.conversation import Answer, Conversation, Evidence, Responder
-from trenza.errors import TrenzaError, UsageError
+from trenza.errors import EndpointError, TrenzaError, UsageError
 from trenza.evaluate.store import Store, evidence_from_json, evidence_to_json, key_of
 
 BATCH = 64  # questions given to a model at once, and the most that a killed run asks again
-GIVE_UP = 25  # failures in a row, without a single answer, after which a model counts as out of reach
+GIVE_UP = 25  # questions that didn't reach a server, without a single answer, after which it counts as gone
 TRIAL = Conversation.ask("Is snow white? Answer yes or no.")
 
 
@@ -51,6 +51,7 @@ class Asker:
     asked: int = 0
     kept: int = 0  # answers that were there already
     seconds: float = 0.0  # spent by the responder
+    _unreached: int = 0  # questions that never got to a model
     failures: dict[str, int] = field(default_factory=dict)
 
     def scores(self) -> bool:
@@ -65,7 +66,7 @@ class Asker:
             return True  # it can, only not this time
 
     def ask(self, requests: Sequence[Request]) -> list[Outcome]:
-        """An outcome for each request, in order; equal ones are asked once. Raises UsageError when nothing answers."""
+        """An outcome for each request, in order; equal ones asked once. Raises EndpointError when nobody answers."""
         keys = [key_of(self.model, r.kind, r.conversation, r.candidates) for r in requests]
         found = {key: _read(value) for key, value in self.store.get(keys).items()}
         self.kept += len(found)
@@ -104,6 +105,7 @@ class Asker:
                 return _outcome(request, self.responder.respond(request.conversation))
             return _outcome(request, self.responder.score(request.conversation, request.candidates))
         except TrenzaError as error:
+            self._unreached += isinstance(error, EndpointError)
             return Outcome(failed=str(error) or type(error).__name__)
 
     def _keep(self, key: str, request: Request, outcome: Outcome, found: dict[str, Outcome]) -> None:
@@ -114,8 +116,8 @@ class Asker:
             self.store.put(key, _write(outcome))
             return
         self.failures[outcome.failed] = self.failures.get(outcome.failed, 0) + 1
-        if not self.asked and not self.kept and sum(self.failures.values()) >= GIVE_UP:
-            raise UsageError(f"{GIVE_UP} questions in a row got no answer; the last: {outcome.failed}")
+        if not self.asked and not self.kept and self._unreached >= GIVE_UP:
+            raise EndpointError(f"{GIVE_UP} questions in a row got no answer; the last: {outcome.failed}")
 
 
 def _outcome(request: Request, value: Any) -> Outcome:

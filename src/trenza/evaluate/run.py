@@ -44,7 +44,7 @@ class Results:
 def run(
     task: Task, plan: Plan, asker: Asker, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> Results:
-    """Ask everything. progress(items done, items) follows each chunk. Raises UsageError when nothing answers."""
+    """Ask everything. progress(items done, items) follows each chunk. Raises EndpointError when nobody answers."""
     scores = asker.scores()
     results = Results(task, plan, scores)
     writer, poll = Writer(task, scores, seed), Poll(task, seed)
