@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trenza.layers.block import BlockConfig
-from trenza.towers.encoder_decoder import TextDecoder, predictions, remember, stream
+from trenza.towers.encoder_decoder import QUIET, TextDecoder, predictions, stream
 from trenza.towers.language import LanguageConfig, LanguageModel
 
 BLOCK = BlockConfig(32, 4, 48, kv_heads=2, head_width=8, bias="", norm="rms", activation="silu", gated=True)
@@ -29,6 +29,7 @@ def test_adaptation_copies_self_attention_into_cross_attention_and_keeps_the_res
     decoder = TextDecoder(language)
     for made, block in zip(decoder.blocks, language.blocks, strict=True):
         assert torch.equal(made.cross.q.weight, block.attention.q.weight)
+        assert torch.allclose(made.cross.out.weight, QUIET * block.attention.out.weight)
         assert torch.equal(made.cross_norm.weight, block.attention_norm.weight)
         assert torch.equal(made.mlp.down.weight, block.mlp.down.weight)
         assert [n for n, p in made.named_parameters() if p.requires_grad and "cross" not in n] == []
@@ -55,7 +56,7 @@ def test_added_tokens_are_read_and_written():
 
 
 def test_greedy_takes_the_likeliest_token_each_time(decoder, features):
-    context = remember(decoder, features)
+    context = decoder.remember(features)
     got = list(stream(decoder, context, [7], end=-1, length=6))
     tokens = [7]
     for _ in range(6):
@@ -65,7 +66,7 @@ def test_greedy_takes_the_likeliest_token_each_time(decoder, features):
 
 
 def test_banned_tokens_do_not_come(decoder, features):
-    context = remember(decoder, features)
+    context = decoder.remember(features)
     first, *rest = stream(decoder, context, [7], end=-1, length=6)
     assert next(stream(decoder, context, [7], -1, 6, never_first=[first])) != first
     banned = set(rest) | {first}
@@ -73,12 +74,12 @@ def test_banned_tokens_do_not_come(decoder, features):
 
 
 def test_predictions_of_a_batch_equal_those_of_each_alone(decoder, features):
-    answers, starts = [[3, 4, 5], [6]], [7, 8]
-    context = remember(decoder, features.expand(2, -1, -1))
-    states, targets = predictions(decoder, context, starts, answers)
+    answers, prompts = [[3, 4, 5], [6]], [[9, 7], [8]]
+    context = decoder.remember(features.expand(2, -1, -1))
+    states, targets = predictions(decoder, context, prompts, answers)
     alone = [
-        decoder.states(torch.tensor([[start, *answer[:-1]]]), features)[0]
-        for start, answer in zip(starts, answers, strict=True)
+        decoder.states(torch.tensor([[*prompt, *answer[:-1]]]), features)[0, len(prompt) - 1 :]
+        for prompt, answer in zip(prompts, answers, strict=True)
     ]
     assert (states - torch.cat(alone)).abs().max() < 1e-4
     assert targets.tolist() == [3, 4, 5, 6]

@@ -179,13 +179,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a trained codec to go on from")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     training, tests, measure, unit = KINDS[args.kind]
     torch.manual_seed(args.seed)
-    codec, draw = Codec(codecs.CONFIGS[args.kind]), training(args.seed)
+    codec = codecs.load(args.start) if args.start else Codec(codecs.CONFIGS[args.kind])
+    codec.train().requires_grad_(True)
+    draw = training(args.seed)
     rows: list[dict] = []
 
     def told(row: dict) -> None:
@@ -194,10 +197,12 @@ def main() -> None:
 
     train(codec, draw, args.steps, args.batch, args.seed, told)
     codecs.save(codec, args.out)
+    codec = codecs.load(args.out)
     held_out = tests(args.seed)
     used = torch.cat([codec.encode(media).flatten() for media in held_out.values()]).unique()
     report = {
-        "kind": args.kind, "unit": unit, "steps": args.steps, "batch": args.batch, "seed": args.seed,
+        "kind": args.kind, "unit": unit, "start": str(args.start or ""), "steps": args.steps,
+        "batch": args.batch, "seed": args.seed,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seconds": rows[-1]["seconds"],
         "parameters": sum(p.numel() for p in codec.parameters()), "codes used of held-out": len(used),
         "codes": codec.config.codes,

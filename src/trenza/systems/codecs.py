@@ -120,7 +120,9 @@ def patches(signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
 
 
 def save(codec: Codec, folder: Path) -> None:
-    save_folder(folder, {"system": "codec", **asdict(codec.config)}, codec.state_dict())
+    """In half precision, which is all that its rounding to levels needs."""
+    weights = {name: tensor.half() for name, tensor in codec.state_dict().items()}
+    save_folder(folder, {"system": "codec", **asdict(codec.config)}, weights)
 
 
 def load(folder: Path) -> Codec:

@@ -21,13 +21,14 @@ from trenza.layers.crossentropy import chunked
 from trenza.layers.lowrank import adapt
 from trenza.systems import places
 from trenza.systems.decoding import check_kinds
-from trenza.systems.examples import Example, Medium
+from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.llava import BridgeConfig, make_bridge
 from trenza.systems.places import Places
 from trenza.systems.splice import Piece, splice
 from trenza.towers.encoder_decoder import TextDecoder, likeliest, predictions, stream
 from trenza.towers.language import LanguageModel
 
+ROLE = 3  # tokens of ChatML's <|im_start|>assistant and its line's end
 MEDIA, PADDING = 0, -1  # groups of encoder tokens; the turns of an example are groups 1, 2, ...
 
 
@@ -41,15 +42,21 @@ class PaliConfig:
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer to be weighed: the example it belongs to, its turn's group, and the token the decoder starts from.
-
-    That is the question's last, which ends the line of the answering role, so that no token has to be added.
-    """
+    """An answer to be weighed: the example it belongs to, its turn's group, and the turn."""
 
     row: int
     group: int
-    start: int
+    turn: Turn
     answer: Sequence[int]
+
+    @property
+    def prompt(self) -> list[int]:
+        return decoder_prompt(self.turn)
+
+
+def decoder_prompt(turn: Turn) -> list[int]:
+    """What the decoder starts from: the end of the question, where the chat template opens the answerer's turn."""
+    return turn.question[-ROLE:]
 
 
 class Pali(nn.Module):
@@ -103,13 +110,13 @@ class Pali(nn.Module):
         row = torch.tensor([a.row for a in asked])
         seen = (group[row] == MEDIA) | (group[row] == torch.tensor([[a.group] for a in asked]))
         context = [(keys[row], values[row]) for keys, values in self.decoder.remember(states)]
-        starts, answers = [a.start for a in asked], [a.answer for a in asked]
-        return predictions(self.decoder, context, starts, answers, seen[:, None, None])
+        prompts, answers = [a.prompt for a in asked], [a.answer for a in asked]
+        return predictions(self.decoder, context, prompts, answers, seen[:, None, None])
 
     def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
         """See `System`."""
         asked = [
-            Asked(row, group, turn.question[-1], turn.answer)
+            Asked(row, group, turn, turn.answer)
             for row, example in enumerate(examples)
             for group, turn in enumerate(example.turns, MEDIA + 1)
         ]
@@ -120,7 +127,7 @@ class Pali(nn.Module):
     def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
         """See `System`. The media and the question are encoded once for all candidates."""
         (turn,) = example.turns
-        asked = [Asked(0, MEDIA + 1, turn.question[-1], candidate) for candidate in candidates]
+        asked = [Asked(0, MEDIA + 1, turn, candidate) for candidate in candidates]
         states, targets = self._predictions([example], asked)
         surprise = F.cross_entropy(self.language.logits(states).float(), targets, reduction="none")
         return -torch.stack([part.sum() for part in surprise.split([len(c) for c in candidates])])
@@ -132,7 +139,8 @@ class Pali(nn.Module):
         (turn,) = example.turns
         with torch.no_grad():
             context = self.decoder.remember(self.encode([example])[0])
-        return stream(self.decoder, context, turn.question[-1:], end, most, choose=choose)
+        prompt = decoder_prompt(turn)
+        return stream(self.decoder, context, prompt, end, len(prompt) - 1 + most, choose=choose)
 
     def generate(self, example: Example, end: int, most: int) -> list[int]:
         """See `System`."""

@@ -18,6 +18,10 @@ from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import KVCache
 from trenza.towers.language import LanguageModel
 
+# How loud the cross-attentions start: a second branch as loud as the first throws a frozen decoder off. The paper
+# starts at 1, and then trains everything, at length.
+QUIET = 0.1
+
 Context = list[tuple[Tensor, Tensor]]  # keys and values [B, K, S, E] of the encoder's features, one a layer
 
 
@@ -27,6 +31,8 @@ class Decoder(Protocol):
     blocks: nn.ModuleList
 
     def new_cache(self, batch: int, length: int) -> KVCache: ...
+
+    def remember(self, features: Tensor) -> Context: ...
 
     def states(
         self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
@@ -60,9 +66,12 @@ class TextDecoder(nn.Module):
         return torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32)
 
     def remember(self, features: Tensor) -> Context:
-        """See the function of this name."""
+        """Keys and values of features [B, S, D], once a layer, behind each block's own norm.
+
+        The cross-attentions come from self-attentions, which read normed states: unnormed ones would drown the words.
+        """
         with self._arithmetic():
-            return remember(self, features)
+            return [block.cross.keys_values(block.cross_norm(features)) for block in self.blocks]  # type: ignore[union-attr, operator]
 
     def states(
         self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
@@ -75,10 +84,10 @@ class TextDecoder(nn.Module):
         x = self.embed(tokens)
         mask = masks.causal(count, past) if count > 1 else None
         angles = self.rope(torch.arange(past, past + count)[None])
+        context = features if isinstance(features, list) else self.remember(features)
         with self._arithmetic():
             for layer, block in enumerate(self.blocks):
-                context = features[layer] if isinstance(features, list) else features
-                x = block(x, mask, angles, cache, layer, context, seen)
+                x = block(x, mask, angles, cache, layer, context[layer], seen)
         if cache is not None:
             cache.advance(count)
         return self.norm(x)
@@ -93,15 +102,11 @@ def _with_cross(block: nn.Module, config: BlockConfig) -> Block:
         name.replace("attention", "cross", 1): tensor.float().clone()
         for name, tensor in own.items() if name.startswith("attention")
     }  # fmt: skip
+    cross["cross.out.weight"] *= QUIET
     made.load_state_dict(own | cross, assign=True)
     for name, parameter in made.named_parameters():
         parameter.requires_grad_(name in cross)
     return made
-
-
-def remember(decoder: Decoder, features: Tensor) -> Context:
-    """Keys and values of features [B, S, W]: they don't change while the words come, so they are made once a layer."""
-    return [block.cross.keys_values(features) for block in decoder.blocks]  # type: ignore[union-attr, operator]
 
 
 def likeliest(logits: Tensor) -> int:
@@ -131,17 +136,17 @@ def stream(
 
 
 def predictions(
-    decoder: Decoder, context: Context, starts: Sequence[int], answers: Sequence[Sequence[int]],
+    decoder: Decoder, context: Context, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]],
     seen: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """States [n, D] that foretell the tokens of each row's answer behind its start token, and these tokens [n].
+    """States [n, D] that foretell the tokens of each row's answer behind its prompt, and these tokens [n].
 
     Rows may differ in length; their tokens stand one row behind another.
     """
-    longest = max(len(answer) for answer in answers)
-    given = torch.zeros(len(answers), longest, dtype=torch.long)
-    for row, (start, answer) in enumerate(zip(starts, answers, strict=True)):
-        given[row, : len(answer)] = torch.tensor([start, *answer[:-1]])
-    told = torch.arange(longest) < torch.tensor([[len(answer)] for answer in answers])
+    rows = [torch.tensor([*prompt, *answer[:-1]]) for prompt, answer in zip(prompts, answers, strict=True)]
+    given = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    first = torch.tensor([[len(prompt) - 1] for prompt in prompts])
+    place = torch.arange(given.shape[1])
+    told = (place >= first) & (place < first + torch.tensor([[len(answer)] for answer in answers]))
     targets = torch.tensor([token for answer in answers for token in answer])
     return decoder.states(given, context, seen=seen)[told], targets

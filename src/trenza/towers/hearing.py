@@ -59,7 +59,7 @@ def listen(listener: WhisperDecoder, features: list[Tensor]) -> list[tuple[Tenso
     room = len(PROMPT) + MOST_TOKENS
     cache = KVCache(config.decoder_layers, count, config.heads, room, config.width // config.heads, padded.dtype)
     # What is heard doesn't change while the words come: its keys and values are made once a layer.
-    context = [block.cross.keys_values(padded) for block in listener.blocks]  # type: ignore[union-attr, operator]
+    context = listener.remember(padded)
     tokens = torch.tensor([PROMPT]).expand(count, -1)
     over = torch.zeros(count, dtype=torch.bool)
     states: list[Tensor] = []

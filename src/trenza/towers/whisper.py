@@ -13,7 +13,7 @@ from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.layers.block import Block, BlockConfig
 from trenza.layers.cache import KVCache
-from trenza.towers.encoder_decoder import Context, remember, stream
+from trenza.towers.encoder_decoder import Context, stream
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP = 400, 160  # 25 ms windows, 10 ms apart; the encoder halves that to 20 ms a token
@@ -122,6 +122,10 @@ class WhisperDecoder(nn.Module):
         dtype = self.embedding.weight.dtype
         return KVCache(config.decoder_layers, batch, config.heads, length, config.width // config.heads, dtype)
 
+    def remember(self, features: Tensor) -> Context:
+        """Keys and values of features [B, S, width], once a layer: they don't change while the words come."""
+        return [block.cross.keys_values(features) for block in self.blocks]  # type: ignore[union-attr, operator]
+
     def states(
         self, tokens: Tensor, features: Tensor | Context, cache: KVCache | None = None, seen: Tensor | None = None
     ) -> Tensor:
@@ -161,7 +165,7 @@ class Whisper(nn.Module):
         self, features: Tensor, prompt: list[int], end: int, never: Sequence[int] = (), never_first: Sequence[int] = ()
     ) -> Iterator[int]:
         """Greedy text tokens for features [1, S, width], until `end` or the decoder's length."""
-        context = remember(self.decoder, features)
+        context = self.decoder.remember(features)
         length = self.config.text_tokens
         return stream(self.decoder, context, prompt, end, length, never=never, never_first=never_first)
 
