@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trenza.conversation import Answer, Conversation
+from trenza.data.samples import evidence_to_json
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video, decode
 
@@ -121,7 +122,7 @@ def _object(answer: Answer, timings: dict[str, float]) -> dict:
     support = answer.support
     return {
         "answer": answer.text,
-        "evidence": [],
+        "evidence": [evidence_to_json(e) for e in answer.evidence],
         "support": support and {"total": support.total, "per_token": support.per_token, "supported": support.supported},
         "abstained": answer.abstained,
         "usage": {
@@ -139,6 +140,9 @@ def _show(options: argparse.Namespace, answer: Answer) -> None:
         console.print(file, style="dim", markup=False)
     if not options.stream:
         console.print(answer.text, style="bold", markup=False)
+    for e in answer.evidence:
+        where = ", ".join(f"{key} {value}" for key, value in evidence_to_json(e).items() if key != "part")
+        console.print(f"seen in {options.file[e.part]}: {where}", markup=False)
     if answer.support is not None:
         filled = round(min(max(answer.support.total / BAR_NATS, 0), 1) * 20)
         word = "from the media" if answer.support.supported else "not from the media"
