@@ -101,9 +101,9 @@ class AttentionPool(nn.Module):
         self.norm = config.make_norm()
         self.mlp = MLP(config.width, config.inner, config.activation)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens [B, T, D] to [B, D]."""
-        x = self.attention(self.probe.expand(len(tokens), -1, -1), context=tokens)
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens [B, T, D] to [B, D]. mask [B, 1, 1, T] is False where a token is padding."""
+        x = self.attention(self.probe.expand(len(tokens), -1, -1), mask, context=tokens)
         return (x + self.mlp(self.norm(x)))[:, 0]
 
 
