@@ -55,6 +55,16 @@ def test_a_folder_comes_back_and_what_is_wrong_with_it_is_named(heads, tmp_path)
         space.load(folder)
 
 
+def test_support_is_what_a_medium_raises_a_text_by_over_ordinary_media(heads):
+    unit = torch.eye(8)
+    heads.pictures.copy_(unit[:1].expand(256, -1))
+    heads.pictures[0] = unit[1]
+    right, wrong, other = (heads.support("image", unit[1], unit[i]).item() for i in (1, 0, 2))
+    factor = heads.temperature.item()
+    assert right == pytest.approx(factor - np.log((np.exp(factor) + 255) / 256), abs=1e-3)
+    assert wrong < -factor + 0.1 and other == pytest.approx(0, abs=1e-4)  # the third no reference speaks for either
+
+
 @pytest.mark.real
 def test_every_kind_of_signal_has_a_vector_of_its_own():
     embedder = space.load()

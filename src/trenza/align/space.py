@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
@@ -173,6 +172,18 @@ def held_out(heads: Heads, data: Features) -> dict[str, list[float]]:
     return found
 
 
+@torch.no_grad()
+def keep_references(heads: Heads, data: Features, seed: int) -> None:
+    """Some of the training media, drawn by the seed."""
+    rng = torch.Generator().manual_seed(seed)
+    for bank, things, kind, inputs in (
+        (heads.pictures, data.pictures, "image", data.seen[:, 0]), (heads.sounds, data.sounds, "audio", data.heard),
+    ):  # fmt: skip
+        trained = torch.tensor(sorted(things.texts))
+        drawn = trained[torch.randperm(len(trained), generator=rng)[: len(bank)]]
+        bank.copy_(heads.embed(kind, inputs[drawn]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path, required=True)
@@ -196,6 +207,7 @@ def main() -> None:
         print(row, flush=True)
 
     train(heads, data, args.steps, args.seed, log)
+    keep_references(heads, data, args.seed)
     weights = {name: tensor.half() for name, tensor in heads.state_dict().items()}
     curve = "".join(json.dumps(row) + "\n" for row in rows)
     save_folder(args.out, {"system": "space", **asdict(config)}, weights, {"metrics.jsonl": curve})

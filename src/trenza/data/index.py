@@ -25,6 +25,11 @@ _FORMAT = 1
 Embed = Callable[[Sequence[Image | Audio | Video]], np.ndarray]  # signals to unit vectors float32 [n, width]
 
 
+def new_vectors(width: int) -> Index:
+    """An empty index of unit vectors [width], kept in half precision."""
+    return Index(ndim=width, metric="cos", dtype="f16")
+
+
 @dataclass(frozen=True)
 class Found:
     """A file of the folder, as a relative name, and the cosine of its vector and the query's."""
@@ -63,7 +68,7 @@ class MediaIndex:
         self.files: dict[str, _File] = {}
         self.names: dict[int, str] = {}  # the other way: key -> name
         self.next = 0
-        self.vectors = {kind: Index(ndim=width, metric="cos", dtype="f16") for kind in KINDS}
+        self.vectors = {kind: new_vectors(width) for kind in KINDS}
         self._read()
 
     def _read(self) -> None:

@@ -6,6 +6,7 @@ the language model averaged over the words, from some of its lower layers; the l
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +55,7 @@ class SpaceConfig:
     language: int = 576
     picture: int = 1280
     audio: int = 384
+    references: int = 256
 
 
 class Standard(nn.Module):
@@ -109,9 +111,25 @@ class SoundHead(nn.Module):
 
 
 class Heads(Space):
+    """With `pictures` and `sounds`: vectors of ordinary media [references, width], against which support is counted."""
+
+    pictures: Tensor
+    sounds: Tensor
+
     def __init__(self, config: SpaceConfig):
         super().__init__({"image": PictureHead(config), "text": TextHead(config), "audio": SoundHead(config)})
         self.config = config
+        for name in ("pictures", "sounds"):
+            self.register_buffer(name, torch.zeros(config.references, config.width))
+
+    def support(self, kind: str, medium: Tensor, text: Tensor) -> Tensor:
+        """How much a medium [width] raises a text [width], in nats: its logit less the log-mean-exp of the references'.
+
+        As DESIGN's support, with the space's logit of a pair in place of log p. A video counts as a picture.
+        """
+        references = self.sounds if kind == "audio" else self.pictures
+        usual = self.similarity(references, text[None])[:, 0]
+        return self.similarity(medium[None], text[None])[0, 0] - usual.logsumexp(0) + math.log(len(references))
 
 
 @torch.no_grad()
@@ -207,6 +225,12 @@ class Embedder:
                 own = torch.stack([next(seen) for _ in self._frames(signal)])
                 rows.append(F.normalize(own.mean(0, keepdim=True), dim=-1))
         return self._rows(rows)
+
+    @torch.no_grad()
+    def support(self, signal: Image | Audio | Video, text: str) -> float:
+        """How much `signal` speaks for `text`, in nats; below 0 an ordinary medium would do as well."""
+        medium, said = torch.from_numpy(self.signals([signal])), torch.from_numpy(self.texts([text]))
+        return float(self.heads.support(signal.kind, medium[0], said[0]))
 
     def _rows(self, rows: list[Tensor]) -> np.ndarray:
         return torch.cat(rows).numpy() if rows else np.zeros((0, self.width), np.float32)
