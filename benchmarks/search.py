@@ -65,7 +65,7 @@ class Media:
     @torch.no_grad()
     def _embed(heads: space.Heads, kind: str, made: dict[str, Tensor]) -> Tensor:
         if kind == "image":
-            return heads.embed("image", made["features"][:, 0].float())
+            return heads.embed("image", made["features"].float())
         states = made["features"].float().split(made["counts"].tolist())
         batches = [states[i : i + 256] for i in range(0, len(states), 256)]
         return torch.cat([heads.embed("audio", nn.utils.rnn.pad_sequence(b, batch_first=True)) for b in batches])

@@ -77,8 +77,8 @@ class Features:
         for corpus in PICTURES:
             self._join(corpus, self.pictures, sum(map(len, seen)), hold_out, keywords)
             seen.append(load_file(folder / f"{corpus}.safetensors")["features"].float())
-        seen.append(self._imagenet(torch.cat([s[:, 0] for s in seen]), sum(map(len, seen)), seen[0].shape[1]))
-        self.seen = torch.cat(seen)  # [pictures, views, 1280]
+        seen.append(self._imagenet(torch.cat(seen), sum(map(len, seen))))
+        self.seen = torch.cat(seen)  # [pictures, 1280]
         heard: list[Tensor] = []
         for corpus in SOUNDS:
             self._join(corpus, self.sounds, len(heard), False, {})
@@ -104,14 +104,14 @@ class Features:
             own, also = [self.text[text] for _, text, _ in said], keywords.get(key, [])
             things.add(noun(min(said)[1]), first + number, own * max(1, len(also)) + also)
 
-    def _imagenet(self, plain: Tensor, first: int, views: int) -> Tensor:
+    def _imagenet(self, plain: Tensor, first: int) -> Tensor:
         rows = efficientnet_lite2().classifier.weight.detach()  # [1000, 1280]
         centred = plain - plain.mean(0)
         means = rows @ (centred.T @ centred / len(plain))
         means = means / means.norm(dim=1, keepdim=True) * centred.norm(dim=1).mean() / math.sqrt(SPREAD)
         for number, names in enumerate(imagenet_names()):
             self.pictures.add(names[0], first + number, [self.text[name] for name in names])
-        return (plain.mean(0) + means)[:, None].expand(-1, views, -1)
+        return plain.mean(0) + means
 
 
 def roughened(x: Tensor, noise: float, dropped: float, statistics: tuple[Tensor, Tensor], rng: Generator) -> Tensor:
@@ -127,7 +127,7 @@ def train(heads: Heads, data: Features, steps: int, seed: int, log: Callable[[di
     groups = [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps, pct_start=0.1)
-    of_text, of_picture = ((x.mean(0), x.std(0)) for x in (data.text_states, data.seen[:, 0]))
+    of_text, of_picture = ((x.mean(0), x.std(0)) for x in (data.text_states, data.seen))
     words = torch.tensor(data.words)
 
     def text(numbers: Tensor) -> Tensor:
@@ -136,8 +136,7 @@ def train(heads: Heads, data: Features, steps: int, seed: int, log: Callable[[di
     begun = time.time()
     for step in range(steps):
         media, said = data.pictures.draw(PICTURE_BATCH, rng)
-        view = torch.randint(data.seen.shape[1], (len(media),), generator=rng)
-        seen = heads.embed("image", roughened(data.seen[media, view], 0.3, 0.2, of_picture, rng))
+        seen = heads.embed("image", roughened(data.seen[media], 0.3, 0.2, of_picture, rng))
         by_sight = info_nce(seen, text(said), heads.temperature)
         media, said = data.sounds.draw(SOUND_BATCH, rng)
         by_ear = info_nce(heads.embed("audio", data.heard[media]), text(said), heads.temperature)
@@ -161,7 +160,7 @@ def held_out(heads: Heads, data: Features) -> dict[str, list[float]]:
     own = sorted({picture for picture, _, _ in data.held})
     place = {picture: n for n, picture in enumerate(own)}
     others = [m for name, media in data.pictures.media.items() if name not in data.held_names for m in media]
-    pictures = heads.embed("image", data.seen[own + others, 0])
+    pictures = heads.embed("image", data.seen[own + others])
     found = {}
     for language in ("en", "es"):
         some = [(picture, text) for picture, text, spoken in data.held if spoken == language]
@@ -177,7 +176,7 @@ def keep_references(heads: Heads, data: Features, seed: int) -> None:
     """Some of the training media, drawn by the seed."""
     rng = torch.Generator().manual_seed(seed)
     for bank, things, kind, inputs in (
-        (heads.pictures, data.pictures, "image", data.seen[:, 0]), (heads.sounds, data.sounds, "audio", data.heard),
+        (heads.pictures, data.pictures, "image", data.seen), (heads.sounds, data.sounds, "audio", data.heard),
     ):  # fmt: skip
         trained = torch.tensor(sorted(things.texts))
         drawn = trained[torch.randperm(len(trained), generator=rng)[: len(bank)]]
@@ -196,7 +195,7 @@ def main() -> None:
     data = Features(args.features, args.hold_out)
     config = SpaceConfig(WIDTH, HIDDEN, LAYERS, PIXELS)
     heads = Heads(config)
-    for kind, states in (("text", data.text_states), ("image", data.seen[:, 0])):
+    for kind, states in (("text", data.text_states), ("image", data.seen)):
         norm = heads.towers[kind].norm
         norm.mean.copy_(states.mean(0))
         norm.deviation.copy_(states.std(0).clamp(min=1e-4))

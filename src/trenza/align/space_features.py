@@ -1,9 +1,7 @@
 """What the frozen towers see in the training data, made once: pictures, sounds and texts, for trenza.align.space.
 
-    trenza data build stamps noto twemoji openclipart stamp-sounds stamp-voices espeak fluid-soundfont-gm --out DATA
-    python -m trenza.align.space_features --data DATA --out FEATURES [--views 1] [--seed 0]
-
-Each picture once on white, and `--views` times as another hand might have drawn it, on another ground.
+trenza data build stamps noto twemoji openclipart stamp-sounds stamp-voices espeak fluid-soundfont-gm --out DATA
+python -m trenza.align.space_features --data DATA --out FEATURES
 """
 
 import argparse
@@ -19,8 +17,7 @@ from PIL import Image as Pillow
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trenza.align import augment
-from trenza.align.concepts import on_white, photograph_crops, squared
+from trenza.align.concepts import on_white, squared
 from trenza.align.soundnames import SPANISH
 from trenza.checkpoints.parts import efficientnet_lite2
 from trenza.data.corpora.instruments import INSTRUMENTS
@@ -34,9 +31,8 @@ from trenza.towers.efficientnet import quick
 
 PICTURES = ("stamps", "noto", "twemoji", "openclipart")
 SOUNDS = ("stamp-sounds", "stamp-voices", "espeak", "fluid-soundfont-gm")
-PIXELS, LAYERS = (224,), (0, 6, 12)
+PIXELS, LAYERS = (224,), (0, 6)
 BATCH = 16
-CROPS = 8  # of each photograph, as grounds of views
 
 
 def pairs(data: Path, corpus: str) -> Iterator[Pair]:
@@ -70,22 +66,15 @@ class Rows:
         return first
 
 
-def pictures(data: Path, corpus: str, views: int, seed: int) -> dict[str, Tensor | list]:
-    """Features [media, 1 + views, 1280], the first plain."""
+def pictures(data: Path, corpus: str) -> dict[str, Tensor | list]:
+    """Features [media, 1280] of each picture on white."""
     tower = torch.compile(quick(efficientnet_lite2()), dynamic=False)
-    tower.head = tower._orig_mod.head
-    crops = torch.from_numpy(photograph_crops(False, CROPS, seed, PIXELS[0]))
-    rng = torch.Generator().manual_seed(seed)
     rows, waiting, made = Rows(), [], []
 
     def flush() -> None:
         count = len(waiting)
-        rgba = torch.from_numpy(np.stack(waiting + waiting[-1:] * (BATCH - count)))  # of one size, compiled once
-        seen = [picture_features(tower, torch.from_numpy(on_white(rgba.numpy())), PIXELS)]
-        for _ in range(views):
-            rgb = augment.compose(rgba, torch.ones(BATCH, dtype=torch.bool), crops, PIXELS[0], rng)
-            seen.append(picture_features(tower, (rgb * 255).round().to(torch.uint8), PIXELS))
-        made.append(torch.stack(seen, 1)[:count].half())
+        rgba = np.stack(waiting + waiting[-1:] * (BATCH - count))  # always of one size, compiled once
+        made.append(picture_features(tower, torch.from_numpy(on_white(rgba)), PIXELS)[:count].half())
         waiting.clear()
 
     for pair in pairs(data, corpus):
@@ -143,8 +132,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--views", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     begun = time.time()
@@ -157,9 +144,7 @@ def main() -> None:
 
     for corpus in PICTURES + SOUNDS:
         if not (args.out / f"{corpus}.safetensors").exists():  # a run that was stopped goes on
-            made = (
-                pictures(args.data, corpus, args.views, args.seed) if corpus in PICTURES else sounds(args.data, corpus)
-            )
+            made = pictures(args.data, corpus) if corpus in PICTURES else sounds(args.data, corpus)
             keep(corpus, made)
         rows.append(json.loads((args.out / f"{corpus}.json").read_text()))
     emoji = emoji_texts()

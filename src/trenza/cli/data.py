@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     audit.add_argument(
         "--mismatch", nargs="?", const="", metavar="MODEL",
-        help="let a model judge whether media and texts fit (default: the embedded one); a tenth of a second a pair",
+        help="let a model judge whether media and texts fit (default: the embedded space)",
     )  # fmt: skip
     audit.add_argument(
         "--embed", nargs="?", const="", metavar="MODEL",

@@ -30,6 +30,13 @@ def new_vectors(width: int) -> Index:
     return Index(ndim=width, metric="cos", dtype="f16")
 
 
+def _restored(file: Path) -> Index:
+    """Raises ValueError where it isn't an index."""
+    if (index := Index.restore(str(file))) is None:
+        raise ValueError(f"{file} is no index")
+    return index
+
+
 @dataclass(frozen=True)
 class Found:
     """A file of the folder, as a relative name, and the cosine of its vector and the query's."""
@@ -76,7 +83,7 @@ class MediaIndex:
             state = json.loads((self.place / "state.json").read_text())
             if state["format"] != _FORMAT or state["model"] != self.model or state["width"] != self.width:
                 return
-            vectors = {kind: Index.restore(str(self.place / file)) for kind, file in state["vectors"].items()}
+            vectors = {kind: _restored(self.place / state["vectors"][kind]) for kind in KINDS}
             files = {name: _File(*entry) for name, entry in state["files"].items()}
             if any(len(vectors[k]) != sum(f.kind == k and f.key >= 0 for f in files.values()) for k in KINDS):
                 return
@@ -147,8 +154,8 @@ class MediaIndex:
         }  # fmt: skip
         with whole(self.place / "state.json") as partial:
             partial.write_text(json.dumps(state))
-        for file in old - {self.place / name for name in vectors.values()}:
-            file.unlink(missing_ok=True)
+        for outdated in old - {self.place / name for name in vectors.values()}:
+            outdated.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return sum(map(len, self.vectors.values()))
