@@ -28,7 +28,7 @@ from trenza.data.corpora.pictures import imagenet_names
 from trenza.data.names import noun
 from trenza.data.splits import is_test
 from trenza.systems.retrieval import ranks
-from trenza.systems.space import Heads, SpaceConfig
+from trenza.systems.space import Heads, SpaceConfig, Standard
 
 WIDTH, HIDDEN = 256, 512
 PICTURE_BATCH, SOUND_BATCH, WORD_BATCH = 320, 64, 128
@@ -197,8 +197,8 @@ def main() -> None:
     heads = Heads(config)
     for kind, states in (("text", data.text_states), ("image", data.seen)):
         norm = heads.towers[kind].norm
-        norm.mean.copy_(states.mean(0))
-        norm.deviation.copy_(states.std(0).clamp(min=1e-4))
+        assert isinstance(norm, Standard)
+        norm.fit(states)
     rows: list[dict] = []
 
     def log(row: dict) -> None:

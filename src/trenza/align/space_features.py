@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,8 +69,10 @@ class Rows:
 
 def pictures(data: Path, corpus: str) -> dict[str, Tensor | list]:
     """Features [media, 1280] of each picture on white."""
-    tower = torch.compile(quick(efficientnet_lite2()), dynamic=False)
-    rows, waiting, made = Rows(), [], []
+    tower: Any = torch.compile(quick(efficientnet_lite2()), dynamic=False)
+    rows = Rows()
+    waiting: list[np.ndarray] = []
+    made: list[Tensor] = []
 
     def flush() -> None:
         count = len(waiting)

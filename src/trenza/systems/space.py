@@ -69,6 +69,11 @@ class Standard(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("deviation", torch.ones(width))
 
+    def fit(self, features: Tensor) -> None:
+        """Take mean and deviation of features [N, width]."""
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0).clamp(min=1e-4))
+
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.deviation
 
@@ -133,13 +138,14 @@ class Heads(Space):
 
 
 @torch.no_grad()
-def picture_features(tower: EfficientNet, pixels: Tensor, sizes: Sequence[int]) -> Tensor:
-    """uint8 [N, 3, S, S] to [N, sizes * 1280], float32. `tower` as `quick` makes it."""
+def picture_features(tower: nn.Module, pixels: Tensor, sizes: Sequence[int]) -> Tensor:
+    """uint8 [N, 3, S, S] to [N, sizes * 1280], float32. `tower` as `quick` makes it, compiled or not."""
+    kind = next(tower.parameters()).dtype
     x = EfficientNet.normalise(pixels)
     seen = []
     for size in sizes:
         scaled = F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
-        scaled = scaled.to(tower.head.conv.weight.dtype).contiguous(memory_format=torch.channels_last)
+        scaled = scaled.to(kind).contiguous(memory_format=torch.channels_last)
         seen.append(tower(scaled).float().mean((2, 3)))
     return torch.cat(seen, 1)
 
