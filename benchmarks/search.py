@@ -10,7 +10,7 @@ answers too. What towers see comes from FEATURES, where trenza.align.space_featu
 of `trenza search`. Right: a test stamp of that name (the first caption of the thing as a noun), whatever its picture.
 
 Mismatch: 300 titles of clip art of the test split swapped among each other, against 300 left alone, by the support
-that the space gives them, as `trenza data audit --mismatch` uses it.
+that the space gives them.
 
 Time: text, through the language model's lower layers, the head and the index; a picture and a sound as the query
 through their towers as well, decoded already. Medians and the slowest of 50, after one to warm up.

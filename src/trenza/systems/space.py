@@ -232,12 +232,6 @@ class Embedder:
                 rows.append(F.normalize(own.mean(0, keepdim=True), dim=-1))
         return self._rows(rows)
 
-    @torch.no_grad()
-    def support(self, signal: Image | Audio | Video, text: str) -> float:
-        """How much `signal` speaks for `text`, in nats; below 0 an ordinary medium would do as well."""
-        medium, said = torch.from_numpy(self.signals([signal])), torch.from_numpy(self.texts([text]))
-        return float(self.heads.support(signal.kind, medium[0], said[0]))
-
     def _rows(self, rows: list[Tensor]) -> np.ndarray:
         return torch.cat(rows).numpy() if rows else np.zeros((0, self.width), np.float32)
 
