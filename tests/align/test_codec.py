@@ -15,7 +15,7 @@ def test_the_curve_falls_and_the_measure_rises():
     codec = Codec(CodecConfig(2, 3, (16, 16), (8, 5, 5, 5)))
     held_out = plain_colours(20, torch.Generator().manual_seed(9))
     before, rows = psnr(codec, held_out).mean(), []
-    train(codec, plain_colours, 60, 8, 0, rows.append)
+    train(codec, plain_colours, 60, 8, 2e-3, 0, rows.append)
     assert [row["step"] for row in rows] == [50, 60]
     assert rows[1]["loss"] < rows[0]["loss"]
     assert psnr(codec, held_out).mean() > before + 4

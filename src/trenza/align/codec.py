@@ -30,9 +30,10 @@ from trenza.systems import codecs
 CROPS, HELD_OUT = 60, 200  # crops of each photograph; test items of a kind
 RECORDINGS = {"stamp-sounds": 300, "espeak": 300}  # train recordings of each source
 DECIBELS = 40  # of one unit of Whisper's scaled log-mel
-RATE, WARMUP = 2e-3, 100
+WARMUP = 100
 
 Draw = Callable[[int, Generator], Tensor]  # a batch of so many media
+Told = Callable[[dict], None]
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -145,11 +146,11 @@ KINDS = {
 # --- training -------------------------------------------------------------------------------------
 
 
-def train(codec: Codec, draw: Draw, steps: int, batch: int, seed: int, told: Callable[[dict], None]) -> None:
+def train(codec: Codec, draw: Draw, steps: int, batch: int, rate: float, seed: int, told: Told) -> None:
     """In place; `told` is given step, loss and seconds every 50 steps."""
     rng, begun, run = torch.Generator().manual_seed(seed), time.time(), 0.0
-    optimiser = torch.optim.AdamW(codec.parameters(), RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=min(WARMUP / steps, 0.3))
+    optimiser = torch.optim.AdamW(codec.parameters(), rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=min(WARMUP / steps, 0.3))
     for step in range(1, steps + 1):
         media = draw(batch, rng)
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast; the levels are rounded in float32
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a trained codec to go on from")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak of the learning rate")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     training, tests, measure, unit = KINDS[args.kind]
@@ -195,14 +197,14 @@ def main() -> None:
         rows.append(row)
         print(json.dumps(row), flush=True)
 
-    train(codec, draw, args.steps, args.batch, args.seed, told)
+    train(codec, draw, args.steps, args.batch, args.rate, args.seed, told)
     codecs.save(codec, args.out)
     codec = codecs.load(args.out)
     held_out = tests(args.seed)
     used = torch.cat([codec.encode(media).flatten() for media in held_out.values()]).unique()
     report = {
         "kind": args.kind, "unit": unit, "start": str(args.start or ""), "steps": args.steps,
-        "batch": args.batch, "seed": args.seed,
+        "batch": args.batch, "rate": args.rate, "seed": args.seed,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seconds": rows[-1]["seconds"],
         "parameters": sum(p.numel() for p in codec.parameters()), "codes used of held-out": len(used),
         "codes": codec.config.codes,
