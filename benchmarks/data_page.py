@@ -132,8 +132,8 @@ def audited(reports: list[dict]) -> list[str]:
             f"Near duplicates by embedding (`--embed`, cosine of {found['cosine']} or more): "
             + ", ".join(f"{name} {share(v)}" for name, v in found["found"].items())
             + f" found; {share(found['drawings that lie close to another'])} of drawings left alone lie close to "
-            f"another, {share(found['of these not confirmed by the second measure'])} without the second measure's "
-            "word for it.",
+            f"another, {share(found['of these confirmed by neither correlation nor title'])} confirmed by neither "
+            "correlation nor title.",
             "",
         ]
     return lines
