@@ -163,7 +163,7 @@ def speed(worlds: dict, data: dict) -> list[str]:
         f"On {worlds['machine']}, which other work shared: a load over 2 means that a figure is a lower bound of the",
         "speed. `benchmarks/worlds.py`, `benchmarks/data.py`.", "",
         *table(["what", "measured", "target", "how"], rows),
-        "What both sides of the last two rows found of the same planted faults (the drawings are transparent, and their",
+        "What both sides of the last two rows found of the planted faults (the drawings are transparent, and their",
         "copies coded again stand on white: Pillow's conversion to grey, which the peers use, drops transparency):", "",
         *table(["found by", *names], both),
     ]  # fmt: skip
