@@ -1,6 +1,6 @@
 """What does a report card cost? And is plain accuracy faster than transformers' generate in a loop?
 
-    python benchmarks/evaluate.py [--items 24] [--probed 6] [--json docs/evaluate.json]
+    python benchmarks/evaluate.py [--items 16] [--probed 4] [--json docs/evaluate.json]
 
 One process, one run, the embedded default, fresh worlds, nothing kept between the parts:
 
@@ -44,7 +44,7 @@ from trenza.signals.normalise import square
 from trenza.systems import load
 
 IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
-PEER_ITEMS = 12
+PEER_ITEMS = 8
 MANY = 10_000
 
 
@@ -170,13 +170,11 @@ def peak() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=24)
+    parser.add_argument("--items", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--many", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--no-memory", action="store_true", help="leave out the 10,000 items, which take a quarter hour"
-    )
+    parser.add_argument("--probed", type=int, default=4)
     args = parser.parse_args()
     if args.many:
         return many()
