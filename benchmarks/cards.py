@@ -1,10 +1,11 @@
 """The cards in docs/cards, one command each:
 
-    python benchmarks/cards.py default      # the embedded default
+    python benchmarks/cards.py default      # the embedded default on fresh worlds
+    python benchmarks/cards.py openmoji     # the same on single drawings in a style it never saw: which name fits?
     python benchmarks/cards.py text-only    # its language model alone: the same prompts, every medium left out
     python benchmarks/cards.py random       # a SmolVLM of transformers with random weights, made on the spot
 
-`trenza evaluate MODEL --task worlds` with fresh worlds of SEED; few items, as two CPU cores allow.
+`trenza evaluate MODEL --task TASK` with SEED; few items, as two busy CPU cores allowed, so intervals are wide.
 """
 
 import argparse
@@ -19,7 +20,11 @@ from trenza.systems import load
 
 SEED = "1"
 CARDS = Path(__file__).resolve().parents[1] / "docs/cards"
-SIZE = {"default": ("80", "900"), "text-only": ("80", "900"), "random": ("80", "1800")}  # items, questions at most
+# task, items, most questions (0: as many as the items ask for)
+PLANS = {
+    "default": ("worlds", 24, 0), "openmoji": ("openmoji", 40, 1100), "text-only": ("worlds", 80, 900),
+    "random": ("worlds", 80, 1800),
+}  # fmt: skip
 
 
 class TextOnly:
@@ -48,7 +53,7 @@ class TextOnly:
 
 
 def make(name: str, folder: Path) -> int:
-    """The card of one of the three models, as JSON and as a page."""
+    """One card, as JSON and as a page."""
     arguments = []
     if name == "text-only":
         whole = load.responder
@@ -60,17 +65,17 @@ def make(name: str, folder: Path) -> int:
 
         arguments = [tiny_checkpoints.smolvlm(folder / "random-smolvlm").name]
         os.chdir(folder)  # so that the card names the model and not a folder of the day
-    items, budget = SIZE[name]
+    task, items, budget = PLANS[name]
     CARDS.mkdir(parents=True, exist_ok=True)
     return cli.main([
-        "evaluate", *arguments, "--task", "worlds", "--seed", SEED, "--items", items, "--budget", budget,
+        "evaluate", *arguments, "--task", task, "--seed", SEED, "--items", str(items), "--budget", str(budget),
         "--json", str(CARDS / f"{name}.json"), "--html", str(CARDS / f"{name}.html"),
     ])  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=list(SIZE))
+    parser.add_argument("model", choices=list(PLANS))
     with tempfile.TemporaryDirectory() as folder:
         return make(parser.parse_args().model, Path(folder))
 

@@ -78,11 +78,12 @@ def ratio(
     else:
         drawn = np.concatenate([w @ sums / np.maximum(w @ weights, 1e-12) for w in _resampled(groups, seed, draws)])
         low, high = (float(v) for v in np.percentile(drawn, [2.5, 97.5]))
-    if not residuals.any() and bounds == SHARE and value in SHARE:
-        # No cluster differs from another, so resampling can't tell; each cluster counts as one trial.
-        _, low, high = wilson(round(value * groups), groups)
-    few = f"only {groups} clusters: t-interval" if groups < FEW_CLUSTERS else ""
-    return Estimate(value, max(low, bounds[0]), min(high, bounds[1]), n, groups, error, few)
+    few = [f"only {groups} clusters: t-interval"] if groups < FEW_CLUSTERS else []
+    if not residuals.any():  # resampling can't tell then
+        if bounds == SHARE:
+            _, low, high = wilson(value * groups, groups)
+        few = ["no cluster differs from another" + (": each counts as one trial" if bounds == SHARE else "")]
+    return Estimate(value, max(low, bounds[0]), min(high, bounds[1]), n, groups, error, "; ".join(few))
 
 
 def _resampled(groups: int, seed: int, draws: int):

@@ -9,7 +9,7 @@ import numpy as np
 from trenza.data.files import whole
 from trenza.evaluate import plots
 from trenza.evaluate.card import Card
-from trenza.evaluate.measures.base import correct, normal
+from trenza.evaluate.measures.base import Measure, correct, normal
 from trenza.evaluate.measures.leaks import section
 from trenza.evaluate.report import Report, notes
 from trenza.evaluate.worst import figure, worst
@@ -79,9 +79,10 @@ def _summary(report: Report) -> str:
     accuracy, probed, blind = (card.measures[n].estimate for n in ("accuracy", "accuracy/probed", "blind"))
     looked = ""
     if probed.n:
+        how = "by likelihood " * report.results.scores
         looked = (
-            f" Of those looked at closely {probed.value:.0%} are right, and {blind.value:.0%} without any medium: "
-            f"{max(probed.value - blind.value, 0):.0%} come from looking."
+            f" Of the {probed.n:,} looked at closely, {how}{probed.value:.0%} are right, and {blind.value:.0%} without "
+            f"any medium: {max(probed.value - blind.value, 0):.0%} come from looking."
         )
     rows = "".join(f"<li class={kind}><b>{q}</b> {a}" for q, kind, a in answers(card))
     return (
@@ -100,9 +101,18 @@ def answers(card: Card) -> list[tuple[str, str, str]]:
             made.append((question, "open", "not measured"))
             continue
         failed = [n for n in known if n in failing]
+        unsure = [n for n in known if n not in failing and _unsure(card.measures[n])]
+        if unsure and not failed:
+            made.append((question, "open", f"too few items to tell ({', '.join(n.replace('_', ' ') for n in unsure)})"))
+            continue
         told = ", ".join(f"{n.replace('_', ' ')} {card.measures[n].value:.2f}" for n in failed or known)
         made.append((question, "no" if failed else "yes", f"{bad if failed else good} ({told})"))
     return made
+
+
+def _unsure(m: Measure) -> bool:
+    """Passed for want of clusters: its interval holds what a model without the skill has."""
+    return m.nothing is not None and not m.estimate.low > m.nothing
 
 
 def _table(card: Card) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 Z95 = 1.959963984540054
 
 
-def wilson(right: int, total: int) -> tuple[float, float, float]:
+def wilson(right: float, total: int) -> tuple[float, float, float]:
     """Share and its 95% interval (Wilson 1927), sound for small counts and shares near 0 or 1."""
     if total == 0:
         return math.nan, 0.0, 1.0
