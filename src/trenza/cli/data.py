@@ -168,7 +168,7 @@ def _reader() -> Callable[[Media], str]:
     try:
         from rapidocr_onnxruntime import RapidOCR
     except ImportError as error:
-        raise UsageError("--ocr needs RapidOCR; install it: pip install trenza[ocr]") from error
+        raise UsageError("--ocr needs RapidOCR; install it: pip install trenza[read]") from error
     from trenza.signals import Image, decode
 
     engine = RapidOCR()
