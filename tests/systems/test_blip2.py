@@ -171,7 +171,7 @@ def test_wrong_partners_in_matching_are_the_nearest(monkeypatch):
 def test_stage_1_learns_all_three_and_stage_2_takes_it_over():
     model = stage1()
     rng = torch.Generator().manual_seed(0)
-    train = learning.train(model, lambda: learning.examples(rng, 16), 110, rate=5e-3)
+    train = learning.train(model, lambda: learning.examples(rng, 16), 200, rate=5e-3)
     assert sum(train[-10:]) / 10 < 0.6 * sum(train[:10]) / 10
     shown = learning.examples(rng, 40)
     assert learning.right(model, shown) > 0.7  # grounded generation; blind: 0.25

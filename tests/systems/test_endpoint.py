@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import socket
 import threading
 import time
@@ -174,6 +175,17 @@ def test_half_letters_and_odd_keys(plain, monkeypatch):
         Endpoint(plain)
 
 
+def _whole_request(connection: socket.socket) -> None:
+    """Read a request to the end of its body."""
+    got = b""
+    while chunk := connection.recv(65_536):
+        got += chunk
+        head, end, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        if end and len(body) >= int(length[1] if length else 0):
+            return
+
+
 def raw_server(*replies: bytes) -> tuple[str, socket.socket]:
     """Answers each connection with the next of `replies`, the last one again and again, and closes it."""
     listening = socket.create_server(("127.0.0.1", 0))
@@ -185,7 +197,7 @@ def raw_server(*replies: bytes) -> tuple[str, socket.socket]:
             except OSError:
                 return
             with connection:
-                connection.recv(65_536)
+                _whole_request(connection)  # closed before it is read, the client would see a reset and no reply
                 connection.sendall(replies[min(number, len(replies) - 1)])
 
     threading.Thread(target=serve, daemon=True).start()
