@@ -1,0 +1,73 @@
+"""Simulated detectors tell the truth with the errors they were given, and nothing of what they can't perceive."""
+
+import numpy as np
+import pytest
+import torch
+
+from trenza.align.conversations import Talk
+from trenza.align.simulated import Errors, Simulated
+from trenza.data.samples import Media
+
+NAMES = [("cow", "vaca"), ("red car", "coche rojo"), *((f"thing {i}", f"cosa {i}") for i in range(60))]
+SOUNDS = [("bell", "campana"), ("violin", "violín"), *((f"sound {i}", f"sonido {i}") for i in range(20))]
+NONE = Errors(0, 0, 0, 0, 0, 0)
+MEDIUM = Media("image", "png", b"never read")
+
+
+def simulated(errors: Errors = NONE) -> Simulated:
+    return Simulated(NAMES, SOUNDS, lambda text: [ord(c) for c in text], lambda text: [ord(c) for c in text], errors)
+
+
+def talk(*truth: dict, key: str = "a") -> Talk:
+    return Talk(key, (MEDIUM,) * len(truth), (), truth)
+
+
+def thing(name: str, colour: str = "", **more) -> dict:
+    return {"name": name, "box": [0.1, 0.2, 0.5, 0.8], "colour": colour, **more}
+
+
+def test_without_errors_it_is_the_truth():
+    scene = {"objects": [thing("coche rojo", "blue", label="BAKE", label_box=[0.2, 0.7, 0.4, 0.8]), thing("cow")]}
+    image, lines = simulated()([talk(scene)])[0]
+    (car, cow) = image.features[0]
+    assert int(car[0]) == 1 and int(cow[0]) == 0 and car[8] > car[9]
+    assert torch.allclose(car[16:20], torch.tensor([0.2, 0.1, 0.8, 0.5]))
+    assert int(car[21:30].argmax()) == 5 and int(cow[21:30].argmax()) == 0  # blue is the fifth colour
+    assert torch.allclose(car[21:30].sum(), torch.tensor(1.0)) and torch.allclose(car[8:16].sum(), torch.tensor(1.0))
+    assert "".join(chr(int(t)) for t in lines.features[0, 0, 4:] if t >= 0) == "BAKE"
+
+
+def test_sounds_are_words_or_names_at_their_times():
+    sounds = [
+        {"name": "vaca", "said": True, "start": 0.5, "end": 1.0, "rms": 0.1},
+        {"name": "violín", "said": False, "start": 2.0, "end": 3.0, "rms": 0.01},
+    ]
+    (audio,) = simulated()([talk({"sounds": sounds})])[0]
+    said, heard = audio.features[0]
+    assert "".join(chr(int(t)) for t in said[4:24] if t >= 0) == " vaca" and said[0] > 0.5 > heard[0]
+    assert int(heard[24]) == 1 and (heard[4:24] == -1).all()
+    assert heard[1:3].tolist() == [2.0, 3.0] and said[3] - heard[3] > 10
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        {"objects": [], "times": [0.0]}, {"data": {"tea": 3}}, {"objects": [thing("no such thing")]},
+        {"elements": [{"label": "Wi-Fi", "state": "on", "box": [0, 0, 1, 1]}]},
+    ],
+)  # fmt: skip
+def test_what_detectors_do_not_perceive_is_left_out(truth):
+    assert simulated()([talk({"objects": [thing("cow")]}, truth)])[0] == ()
+
+
+def test_errors_come_as_often_as_they_are_said_to():
+    scene = {"objects": [thing("cow"), thing("red car")]}
+    talks = [talk(scene, key=str(n)) for n in range(1500)]
+    errors = Errors(missed=0.1, invented=0.2, wrong_name=0.25, wrong_colour=0.0, jitter=0.05, seconds=0.0)
+    found = [media[0].features[0] for media in simulated(errors)(talks)]
+    assert abs(np.mean([len(f) for f in found]) - (2 * 0.9 + 0.2)) < 0.06
+    rows = torch.cat([f[:1] for f in found if len(f)])
+    right = (rows[:, 0] == 0) | (rows[:, 0] == 1)
+    assert abs(float(right.float().mean()) - 0.75) < 0.07
+    again = simulated(errors)(talks[:5])
+    assert all(torch.equal(a[0].features[0], b) for a, b in zip(again, found[:5], strict=True))
