@@ -1,12 +1,16 @@
 """What the detector of objects learns from, and that it learns from it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from trenza.align import detected, objects, scenes, seen
 from trenza.data.worlds.stock import Stock, Thing, held_out
+from trenza.systems.load import DEFAULT
 from trenza.towers.efficientnet import EfficientNetConfig
 from trenza.towers.objects import Glance, ObjectDetector, ObjectsConfig
 
@@ -156,3 +160,14 @@ def test_a_detector_comes_back_from_its_folder(tmp_path):
     pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     assert back.config == config
     assert torch.allclose(back.detect(pixels)[0][:4, 16:21], model.detect(pixels)[0][:4, 16:21], atol=0.02)
+
+
+def test_the_shipped_detector_finds_the_elephant():
+    folder = DEFAULT.with_name("default_objects")
+    model = detected.load(folder)
+    assert len(set(model.config.names)) == len(model.config.names)
+    assert (folder / "model.safetensors").stat().st_size <= 16_000_000
+    with Image.open(Path(__file__).parents[2] / "examples/elephant.png") as file:
+        picture = file.convert("RGB").resize((256, 256))
+    (rows,) = model.detect(torch.from_numpy(np.array(picture))[None])
+    assert "elephant" in [model.config.names[int(n)] for n in rows[0, detected.NUMBERS]]
