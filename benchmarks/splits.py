@@ -1,6 +1,6 @@
 """Do the splits overlap? Every medium of train against every medium of each test split, by content and nearly.
 
-    python benchmarks/splits.py BUILD... [--corpus NAME...] [--workers 2] [--json docs/splits.json]
+    python benchmarks/splits.py BUILD... [--corpus NAME...] [--shards N] [--workers 2] [--json docs/splits.json]
 
 BUILD: folders that `trenza data build` wrote, of which one has the train split. Each corpus is looked at by itself.
 Shared: media of a test split whose decoded content train has too. Near: those that by the audit's own search
@@ -42,10 +42,11 @@ def of_shard(shard: Path) -> list[tuple[str, str, str, Measured]]:
     return list(found.values())
 
 
-def groups(builds: list[Path], corpora: list[str] | None, workers: int) -> dict[str, dict[str, Group]]:
+def groups(builds: list[Path], corpora: list[str] | None, most: int, workers: int) -> dict[str, dict[str, Group]]:
     """Corpus -> split -> its media, each content once, blank and broken ones left out."""
     made: dict[str, dict[str, Group]] = defaultdict(lambda: defaultdict(dict))
     shards = [s for build in builds for s in webdataset.shards_of(build) if not s.name.startswith(THEIR_OWN)]
+    shards = [s for s in shards if int(s.stem.rpartition("-")[2]) < most]
     if corpora:
         shards = [s for s in shards if s.stem.rpartition("-")[0] in corpora]
     with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
@@ -80,11 +81,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("builds", nargs="+", type=Path)
     parser.add_argument("--corpus", nargs="+", metavar="NAME", help="only these (default: all that the project splits)")
+    parser.add_argument("--shards", type=int, default=10**6, metavar="N", help="the first N of each corpus of a build")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    result = {"machine": f"{platform.machine()}, {args.workers} processes", "rows": []}
-    for row in rows(groups(args.builds, args.corpus, args.workers)):
+    result = {"machine": f"{platform.machine()}, {args.workers} processes", "shards": args.shards, "rows": []}
+    for row in rows(groups(args.builds, args.corpus, args.shards, args.workers)):
         print(json.dumps(row), flush=True)
         result["rows"].append(row)
     if args.json:
