@@ -189,8 +189,8 @@ def split_rows(report: dict) -> list[str]:
     return [
         "## Do the splits overlap?", "",
         "Media of each test split against those of train: the same decoded content, and nearly the same by the audit's",
-        f"search. At most {report['shards']:,} shards of 2,000 samples of each corpus and split were looked at; corpora",
-        "that come with splits of their own were not. `benchmarks/splits.py`.", "",
+        f"search. At most {report['shards']:,} shards of 2,000 samples of a corpus and split were looked at, and the",
+        "corpora below only. `benchmarks/splits.py`.", "",
         *table(["corpus", "split", "train media", "test media", "shared", "near", "which these are"], rows),
     ]  # fmt: skip
 
