@@ -10,7 +10,7 @@ answers too. What towers see comes from FEATURES, where trenza.align.space_featu
 of `trenza search`. Right: a test stamp of that name (the first caption of the thing as a noun), whatever its picture.
 
 Mismatch: 300 titles of clip art of the test split swapped among each other, against 300 left alone, by the support
-that the space gives them.
+that the space gives them, as `trenza data audit --mismatch` uses it.
 
 Time: text, through the language model's lower layers, the head and the index; a picture and a sound as the query
 through their towers as well, decoded already. Medians and the slowest of 50, after one to warm up.
@@ -74,7 +74,8 @@ class Media:
         return [i for i, (corpus, of, _) in enumerate(self.where) if corpus in corpora and of == split]
 
 
-def indexed(media: Media, seed: int) -> tuple[dict, list[int]]:
+@torch.no_grad()
+def indexed(media: Media, heads: space.Heads, seed: int) -> tuple[dict, list[int]]:
     """An index a kind over MEDIA of them, and which they are."""
     stamps = media.of("stamps")
     sounds = media.of("stamp-sounds")
@@ -84,9 +85,10 @@ def indexed(media: Media, seed: int) -> tuple[dict, list[int]]:
     others = [i for i in others if i not in taken]
     drawn = np.random.default_rng(seed).permutation(others)[: MEDIA - len(taken)]
     chosen = stamps + sounds + drawn.tolist()
-    vectors = {kind: new_vectors(media.all.shape[1]) for kind in ("image", "audio")}
-    for i in chosen:
-        vectors[media.kinds[i]].add(i, media.all[i])
+    kept = heads.indexed(torch.from_numpy(media.all[chosen])).numpy()
+    vectors = {kind: new_vectors(kept.shape[1]) for kind in ("image", "audio")}
+    for i, vector in zip(chosen, kept, strict=True):
+        vectors[media.kinds[i]].add(i, vector)
     return vectors, chosen
 
 
@@ -94,7 +96,7 @@ def recall(media: Media, index, queries: list[tuple[np.ndarray, str]]) -> dict:
     """Queries: vector and the name that is right. Share found first and among the first five."""
     ranks = []
     for vector, name in queries:
-        keys = index.search(vector, 5).keys.tolist()
+        keys = index.search(space.Embedder.query(vector), 5).keys.tolist()
         right = [n for n, k in enumerate(keys) if media.where[k][:2] == ("stamps", "test") and media.names[k] == name]
         ranks.append(right[0] if right else 5)
     count = len(ranks)
@@ -153,7 +155,7 @@ def times(media: Media, embedder: space.Embedder, vectors: dict) -> dict:
 
     def search(vector: np.ndarray) -> None:
         for index in vectors.values():
-            index.search(vector, 10)
+            index.search(embedder.query(vector), 10)
 
     return {
         "text": timed(lambda text: search(embedder.texts([text])[0]), texts),
@@ -172,7 +174,7 @@ def main() -> None:
     args = parser.parse_args()
     embedder = space.load()
     media = Media(args.features, embedder.heads)
-    vectors, chosen = indexed(media, args.seed)
+    vectors, chosen = indexed(media, embedder.heads, args.seed)
     kinds = {kind: sum(media.kinds[i] == kind for i in chosen) for kind in vectors}
     report = {
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed,

@@ -28,6 +28,12 @@ class Letters:
             for s in signals
         ])  # fmt: skip
 
+    def indexed(self, signals):
+        return np.pad(self.signals(signals), ((0, 0), (0, 1)))
+
+    def query(self, vector):
+        return np.append(vector, np.float32(1))
+
     def _unit(self, rows):
         made = np.array(rows, np.float32).reshape(-1, 3)
         return made / np.linalg.norm(made, axis=1, keepdims=True)

@@ -55,13 +55,23 @@ def test_a_folder_comes_back_and_what_is_wrong_with_it_is_named(heads, tmp_path)
         space.load(folder)
 
 
+def test_a_medium_near_to_every_text_stands_behind_one_that_fits_this_text(heads):
+    texts = torch.nn.functional.normalize(torch.eye(8) + 1, dim=-1)
+    heads.texts.copy_(texts.repeat(128, 1))
+    hub, own = torch.nn.functional.normalize(torch.ones(8), dim=0), texts[3] - texts.mean(0)
+    media = torch.stack([hub, torch.nn.functional.normalize(own, dim=0)])
+    query = torch.from_numpy(space.Embedder.query(texts[3].numpy()))
+    assert (media @ texts[3]).argmax() == 0  # by cosine alone
+    assert (heads.indexed(media) @ query).argmax() == 1
+
+
 def test_support_is_what_a_medium_raises_a_text_by_over_ordinary_media(heads):
     unit = torch.eye(8)
-    heads.pictures.copy_(unit[:1].expand(256, -1))
+    heads.pictures.copy_(unit[:1].expand(1024, -1))
     heads.pictures[0] = unit[1]
     right, wrong, other = (heads.support("image", unit[1], unit[i]).item() for i in (1, 0, 2))
     factor = heads.temperature.item()
-    assert right == pytest.approx(factor - np.log((np.exp(factor) + 255) / 256), abs=1e-3)
+    assert right == pytest.approx(factor - np.log((np.exp(factor) + 1023) / 1024), abs=1e-3)
     assert wrong < -factor + 0.1 and other == pytest.approx(0, abs=1e-4)  # the third no reference speaks for either
 
 

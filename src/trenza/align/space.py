@@ -173,7 +173,7 @@ def held_out(heads: Heads, data: Features) -> dict[str, list[float]]:
 
 @torch.no_grad()
 def keep_references(heads: Heads, data: Features, seed: int) -> None:
-    """Some of the training media, drawn by the seed."""
+    """Some of the training media and of all texts, drawn by the seed."""
     rng = torch.Generator().manual_seed(seed)
     for bank, things, kind, inputs in (
         (heads.pictures, data.pictures, "image", data.seen), (heads.sounds, data.sounds, "audio", data.heard),
@@ -181,6 +181,8 @@ def keep_references(heads: Heads, data: Features, seed: int) -> None:
         trained = torch.tensor(sorted(things.texts))
         drawn = trained[torch.randperm(len(trained), generator=rng)[: len(bank)]]
         bank.copy_(heads.embed(kind, inputs[drawn]))
+    drawn = torch.randperm(len(data.text_states), generator=rng)[: len(heads.texts)]
+    heads.texts.copy_(heads.embed("text", data.text_states[drawn]))
 
 
 def main() -> None:

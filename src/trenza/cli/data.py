@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     audit.add_argument(
         "--mismatch", nargs="?", const="", metavar="MODEL",
-        help="let a model judge whether media and texts fit (default: the embedded one); a tenth of a second a pair",
+        help="let a model judge whether media and texts fit (default: the space of trenza search)",
     )  # fmt: skip
     audit.add_argument(
         "--embed", nargs="?", const="", metavar="MODEL",
@@ -126,12 +126,18 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def judge(model: str) -> Callable[[Media, str], float]:
-    """How much a medium speaks for a text: the support a model's answer of that text would have, in nats."""
-    from trenza.conversation import Conversation
+    """How much a medium speaks for a text, in nats: by the embedded space, or the support of MODEL's answer of it."""
     from trenza.signals import Audio, decode
+
+    if not model:
+        from trenza.systems import space
+
+        of_space = space.load()
+        return lambda media, text: of_space.support(decode(media.data, name="a sample", kind=media.kind), text)
+    from trenza.conversation import Conversation
     from trenza.systems import load
 
-    responder = load.responder(model or None)
+    responder = load.responder(model)
 
     def score(media: Media, text: str) -> float:
         signal = decode(media.data, name="a sample", kind=media.kind)

@@ -40,14 +40,14 @@ def run(options: argparse.Namespace) -> int:
 
     embedder = space.load()
     name = hashlib.sha256(str(options.folder.resolve()).encode()).hexdigest()[:16]
-    index = MediaIndex(options.folder, cache_dir() / "search" / name, embedder.name, embedder.width)
+    index = MediaIndex(options.folder, cache_dir() / "search" / name, embedder.name, embedder.width + 1)
     with _bar() as bar:
         task = bar.add_task("looking at media", total=None)
-        changes = index.update(embedder.signals, lambda done, all_: bar.update(task, completed=done, total=all_))
+        changes = index.update(embedder.indexed, lambda done, all_: bar.update(task, completed=done, total=all_))
     for reason in changes.broken.values():
         print(f"trenza: left out: {reason}", file=sys.stderr)
     vector = embedder.texts([asked])[0] if isinstance(asked, str) else embedder.signals([asked])[0]
-    found = index.search(vector, options.k, (options.kind,) if options.kind else KINDS)
+    found = index.search(embedder.query(vector), options.k, (options.kind,) if options.kind else KINDS)
     if options.html:
         search_page.write(options.folder, options.query, found, options.html)
     if options.json:

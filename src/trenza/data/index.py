@@ -22,12 +22,12 @@ from trenza.signals import Audio, Image, Video, decode
 
 BATCH = 16
 _FORMAT = 1
-Embed = Callable[[Sequence[Image | Audio | Video]], np.ndarray]  # signals to unit vectors float32 [n, width]
+Embed = Callable[[Sequence[Image | Audio | Video]], np.ndarray]  # signals to vectors float32 [n, width]
 
 
 def new_vectors(width: int) -> Index:
-    """An empty index of unit vectors [width], kept in half precision."""
-    return Index(ndim=width, metric="cos", dtype="f16")
+    """An empty index of vectors [width] by inner product, kept in half precision."""
+    return Index(ndim=width, metric="ip", dtype="f16")
 
 
 def _restored(file: Path) -> Index:
@@ -39,7 +39,7 @@ def _restored(file: Path) -> Index:
 
 @dataclass(frozen=True)
 class Found:
-    """A file of the folder, as a relative name, and the cosine of its vector and the query's."""
+    """A file of the folder, as a relative name, and the inner product of its vector and the query's."""
 
     name: str
     kind: str
@@ -161,7 +161,7 @@ class MediaIndex:
         return sum(map(len, self.vectors.values()))
 
     def search(self, vector: np.ndarray, count: int, kinds: Sequence[str] = KINDS) -> list[Found]:
-        """The `count` files nearest to a unit vector [width], best first, of these kinds."""
+        """The `count` files whose vectors fit a vector [width] best, of these kinds, best first."""
         found = []
         for kind in kinds:
             if len(self.vectors[kind]):

@@ -27,7 +27,7 @@ img{display:block;max-width:12rem;max-height:12rem;margin:0 auto .4rem}audio{wid
 def write(folder: Path, query: str, found: Sequence[Found], page: Path) -> None:
     """The page, whole or not at all."""
     items = "".join(
-        f"<li>{_shown(folder / f.name)}{escape(f.name)}<br>{f.kind}, cosine {f.score:.3f}</li>" for f in found
+        f"<li>{_shown(folder / f.name)}{escape(f.name)}<br>{f.kind}, score {f.score:.3f}</li>" for f in found
     )
     title = escape(f"{query} in {folder}")
     html = (

@@ -55,7 +55,7 @@ class SpaceConfig:
     language: int = 576
     picture: int = 1280
     audio: int = 384
-    references: int = 256
+    references: int = 1024
 
 
 class Standard(nn.Module):
@@ -116,16 +116,26 @@ class SoundHead(nn.Module):
 
 
 class Heads(Space):
-    """With `pictures` and `sounds`: vectors of ordinary media [references, width], against which support is counted."""
+    """With vectors of ordinary media and texts [references, width], against which is counted what fits anything."""
 
     pictures: Tensor
     sounds: Tensor
+    texts: Tensor
 
     def __init__(self, config: SpaceConfig):
         super().__init__({"image": PictureHead(config), "text": TextHead(config), "audio": SoundHead(config)})
         self.config = config
-        for name in ("pictures", "sounds"):
+        for name in ("pictures", "sounds", "texts"):
             self.register_buffer(name, torch.zeros(config.references, config.width))
+
+    def indexed(self, media: Tensor) -> Tensor:
+        """Vectors of media [N, width] with one more number each, [N, width + 1]: less the more texts a medium fits.
+
+        Some media are near to every text. The inner product with a query whose last number is 1 is log p(this text,
+        of all | the medium), over the temperature (inverted softmax, Smith et al. 2017, section 2.3).
+        """
+        usual = (self.temperature * media @ self.texts.T).logsumexp(1) - math.log(len(self.texts))
+        return torch.cat([media, -usual[:, None] / self.temperature], 1)
 
     def support(self, kind: str, medium: Tensor, text: Tensor) -> Tensor:
         """How much a medium [width] raises a text [width], in nats: its logit less the log-mean-exp of the references'.
@@ -211,6 +221,16 @@ class Embedder:
 
         return load.language()
 
+    @torch.no_grad()
+    def indexed(self, signals: Sequence[Image | Audio | Video]) -> np.ndarray:
+        """Signals as an index keeps them, [n, width + 1]; see `Heads.indexed`."""
+        return self.heads.indexed(torch.from_numpy(self.signals(signals))).numpy()
+
+    @staticmethod
+    def query(vector: np.ndarray) -> np.ndarray:
+        """A unit vector [width] as an index is asked, [width + 1]."""
+        return np.append(vector, np.float32(1))
+
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         config = self.heads.config
         rows = [
@@ -231,6 +251,12 @@ class Embedder:
                 own = torch.stack([next(seen) for _ in self._frames(signal)])
                 rows.append(F.normalize(own.mean(0, keepdim=True), dim=-1))
         return self._rows(rows)
+
+    @torch.no_grad()
+    def support(self, signal: Image | Audio | Video, text: str) -> float:
+        """How much `signal` speaks for `text`, in nats; below 0 an ordinary medium would do as well."""
+        medium, said = torch.from_numpy(self.signals([signal])), torch.from_numpy(self.texts([text]))
+        return float(self.heads.support(signal.kind, medium[0], said[0]))
 
     def _rows(self, rows: list[Tensor]) -> np.ndarray:
         return torch.cat(rows).numpy() if rows else np.zeros((0, self.width), np.float32)
