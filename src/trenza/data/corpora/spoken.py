@@ -25,33 +25,46 @@ def _recorded(file: Path, key: str, text: str, language: str, source: str, split
 
 def stamp_voices(languages: tuple[str, ...]) -> Iterator[Entry]:
     """Captions spoken by real people. English is all test: the listener is measured on those voices."""
-    root = package_folder("tuxpaint-stamps-default") / STAMPS
-    for text in sorted(root.rglob("*.txt")):
-        stamp = text.relative_to(root).with_suffix("").as_posix()
-        said = captions(text)
+    found = []
+    for text, stamp, said in _stamps():
         for language in languages:
             ending = "_desc.ogg" if language == "en" else f"_desc_{language}.ogg"
             file = text.with_name(text.stem + ending)
             if file.is_file() and language in said:
-                split = "test" if language == "en" or is_test(stamp, 5) else "train"
-                key = f"{stamp}/{language}"
-                yield Entry(key, partial(_recorded, file, key, said[language], language, "stamp-voices", split))
+                test = language == "en" or is_test(stamp, 5)
+                found.append((file, f"{stamp}/{language}", said[language], language, test))
+    yield from _split(found, "stamp-voices")
 
 
 def stamp_sounds(languages: tuple[str, ...]) -> Iterator[Entry]:
     """The sound of the thing in the picture, with the picture's captions."""
+    found = []
+    for text, stamp, said in _stamps():
+        file = text.with_suffix(".ogg")
+        for language in languages:
+            if file.is_file() and language in said:
+                found.append((file, f"{stamp}/{language}", said[language], language, is_test(stamp, 5)))
+    yield from _split(found, "stamp-sounds")
+
+
+def _stamps() -> Iterator[tuple[Path, str, dict[str, str]]]:
+    """Text file, key and captions by language of each stamp."""
     root = package_folder("tuxpaint-stamps-default") / STAMPS
     for text in sorted(root.rglob("*.txt")):
-        file = text.with_suffix(".ogg")
-        if not file.is_file():
-            continue
-        stamp = text.relative_to(root).with_suffix("").as_posix()
-        split = "test" if is_test(stamp, 5) else "train"
-        said = captions(text)
-        for language in languages:
-            if language in said:
-                key = f"{stamp}/{language}"
-                yield Entry(key, partial(_recorded, file, key, said[language], language, "stamp-sounds", split))
+        yield text, text.relative_to(root).with_suffix("").as_posix(), captions(text)
+
+
+def _split(found: list[tuple[Path, str, str, str, bool]], source: str) -> Iterator[Entry]:
+    """Entries of (file, key, text, language, test). Stamps share recordings: one that is trained on tests nothing."""
+    trained = {_sha256(file) for file, *_, test in found if not test}
+    for file, key, said, language, test in found:
+        if not test or _sha256(file) not in trained:
+            split = "test" if test else "train"
+            yield Entry(key, partial(_recorded, file, key, said, language, source, split))
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def spoken_names(languages: tuple[str, ...]) -> Iterator[Entry]:
