@@ -22,7 +22,7 @@ SEED = "1"
 CARDS = Path(__file__).resolve().parents[1] / "docs/cards"
 # task, items, most questions (0: as many as the items ask for)
 PLANS = {
-    "default": ("worlds", 24, 0), "openmoji": ("openmoji", 40, 1100), "text-only": ("worlds", 80, 900),
+    "default": ("worlds", 80, 900), "openmoji": ("openmoji", 40, 1100), "text-only": ("worlds", 80, 900),
     "random": ("worlds", 80, 1800),
 }  # fmt: skip
 
