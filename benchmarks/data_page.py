@@ -171,10 +171,10 @@ def speed(worlds: dict, data: dict) -> list[str]:
 
 def built(report: dict) -> list[str]:
     rows = [[r["what"], r["seconds"], r["load of the machine"], f"`{r['sha256'][:16]}`"] for r in report["runs"]]
-    same = report["manifests of the last two the same, byte for byte"]
+    same = report["manifests of the two whole builds the same, byte for byte"]
     return [
         "## Times of the builds", "",
-        f"`{report['command']}` on {report['machine']}. Two builds of the whole by the code as it is: manifests "
+        f"`{report['command']}` on {report['machine']}. Two builds of the whole to different folders: manifests "
         f"{'the same' if same else 'NOT the same'}, byte for byte. Target: under 2,400 s. {report['note']}", "",
         *table(["what", "seconds", "load of the machine", "hash of all data"], rows),
     ]  # fmt: skip
