@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a trained codec to go on from")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1500, help="0 measures what --start is")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3, help="peak of the learning rate")
     parser.add_argument("--seed", type=int, default=0)
@@ -190,14 +190,14 @@ def main() -> None:
     torch.manual_seed(args.seed)
     codec = codecs.load(args.start) if args.start else Codec(codecs.CONFIGS[args.kind])
     codec.train().requires_grad_(True)
-    draw = training(args.seed)
     rows: list[dict] = []
 
     def told(row: dict) -> None:
         rows.append(row)
         print(json.dumps(row), flush=True)
 
-    train(codec, draw, args.steps, args.batch, args.rate, args.seed, told)
+    if args.steps:
+        train(codec, training(args.seed), args.steps, args.batch, args.rate, args.seed, told)
     codecs.save(codec, args.out)
     codec = codecs.load(args.out)
     held_out = tests(args.seed)
@@ -205,12 +205,14 @@ def main() -> None:
     report = {
         "kind": args.kind, "unit": unit, "start": str(args.start or ""), "steps": args.steps,
         "batch": args.batch, "rate": args.rate, "seed": args.seed,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seconds": rows[-1]["seconds"],
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "seconds": rows[-1]["seconds"] if rows else 0.0,
         "parameters": sum(p.numel() for p in codec.parameters()), "codes used of held-out": len(used),
         "codes": codec.config.codes,
         "held out": {n: [*measured(measure(codec, m), args.seed), len(m)] for n, m in held_out.items()},
     }  # fmt: skip
-    (args.out / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if rows:
+        (args.out / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
