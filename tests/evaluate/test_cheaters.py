@@ -121,10 +121,11 @@ def test_an_over_confident_model_is_flagged_and_a_calibrated_one_is_not(stock):
 
 
 def test_the_interval_of_a_noisy_oracle_covers_its_true_accuracy(stock):
-    noisy = builtin.worlds(400, SEED, stock=stock, family=pictures.swapped)
+    """One fixed seed: of 200 runs with a true coverage of 95%, one in twenty would leave 92 to 98% by chance."""
+    noisy = builtin.worlds(400, 0, stock=stock, family=pictures.swapped)
     asked, covered = plan(noisy), []
     for run in range(200):
-        rng = np.random.default_rng([SEED, run])
+        rng = np.random.default_rng([0, run])
         said = {}
         for index, head in enumerate(noisy.items.heads):
             wrong = [c for c in head.choices if c != head.answer]
@@ -132,4 +133,4 @@ def test_the_interval_of_a_noisy_oracle_covers_its_true_accuracy(stock):
         results = Results(noisy, asked, False, {"plain": said})
         estimate = mean(results, correct(results, "plain"))
         covered.append(estimate.low <= 0.8 <= estimate.high)
-    assert 0.92 <= np.mean(covered) <= 0.98, f"seed {SEED}"
+    assert 0.92 <= np.mean(covered) <= 0.98

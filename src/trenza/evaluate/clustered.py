@@ -77,7 +77,9 @@ def ratio(
         low, high = value - student(groups - 1) * error, value + student(groups - 1) * error
     else:
         drawn = np.concatenate([w @ sums / np.maximum(w @ weights, 1e-12) for w in _resampled(groups, seed, draws)])
-        low, high = (float(v) for v in np.percentile(drawn, [2.5, 97.5]))
+        # The bootstrap's spread is that of a sample, not corrected for its size (Hesterberg 2015, section 5.4).
+        wider = math.sqrt(groups / (groups - 1)) * student(groups - 1) / Z95
+        low, high = (value + wider * (float(v) - value) for v in np.percentile(drawn, [2.5, 97.5]))
     few = [f"only {groups} clusters: t-interval"] if groups < FEW_CLUSTERS else []
     if not residuals.any():  # resampling can't tell then
         if bounds == SHARE:

@@ -126,15 +126,20 @@ def _value(text: str) -> Any:
 
 
 def _closest(value: Any, choices: Sequence[str]) -> str | None:
-    """The choice that is the same value; of places and times the one that lies close enough."""
+    """The choice that is the same value; of places and times the nearest of those that lie close enough."""
+    best, distance = None, float("inf")
     for choice in choices:
         try:
             other = json.loads(choice)
         except ValueError:
             continue
-        if other == value or (_numeric(value, other) and near(value, other)):
+        if other == value:
             return choice
-    return None
+        if _numeric(value, other) and near(value, other):
+            apart = sum(abs(a - b) for a, b in zip(value, other, strict=True))
+            if apart < distance:
+                best, distance = choice, apart
+    return best
 
 
 def _numeric(*values: Any) -> bool:
