@@ -52,12 +52,55 @@ def test_sounds_are_words_or_names_at_their_times():
 @pytest.mark.parametrize(
     "truth",
     [
-        {"objects": [], "times": [0.0]}, {"data": {"tea": 3}}, {"objects": [thing("no such thing")]},
-        {"elements": [{"label": "Wi-Fi", "state": "on", "box": [0, 0, 1, 1]}]},
+        {"objects": [thing("no such thing")]}, {"something": "else"},
     ],
 )  # fmt: skip
 def test_what_detectors_do_not_perceive_is_left_out(truth):
     assert simulated()([talk({"objects": [thing("cow")]}, truth)])[0] == ()
+
+
+def film(**more) -> dict:
+    boxes = [None, [0.1, 0.2, 0.5, 0.8], [0.2, 0.2, 0.6, 0.8], None]
+    return {"times": [0.0, 0.25, 0.5, 0.75], "objects": [{"name": "vaca", "boxes": boxes}], "sounds": [], **more}
+
+
+def test_what_comes_and_goes_in_a_film_has_its_times_and_places():
+    video, audio = simulated()([talk(film())])[0]
+    (track,) = video.features[0]
+    assert (video.kind, audio.kind) == ("video", "audio") and int(track[0]) == 0
+    assert torch.allclose(track[16:18], torch.tensor([0.25, 0.75]))
+    assert torch.allclose(track[18:26], torch.tensor([0.2, 0.1, 0.8, 0.5, 0.2, 0.2, 0.8, 0.6]))
+    assert torch.allclose(track[27:36].sum(), torch.tensor(1.0))
+    forever = [[0.1, 0.2, 0.5, 0.8]] * 4
+    (track,) = simulated()([talk(film(objects=[{"name": "cow", "boxes": forever}]))])[0][0].features[0]
+    assert torch.allclose(track[16:18], torch.tensor([0.0, 1.0]))  # to the end, one step past the last frame
+
+
+def test_drawn_pages_have_the_lines_and_figures_that_the_real_readers_find():
+    """Each simulated figure of a page of the real generator is found in its picture, of its kind and at its place."""
+    from trenza.data.worlds import charts, screens
+    from trenza.signals import decode
+    from trenza.towers.figures import figures
+
+    bars = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "bar", "Sales", 1)
+    flat = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "barh", "Sales", 2)
+    marks = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "line", "Sales", 3)
+    switches = screens.Screen(
+        [
+            screens.Element("switch", "Wi-Fi", (196, 44, 232, 64), "on"),
+            screens.Element("switch", "Sound", (196, 84, 232, 104), "off"),
+        ],
+        "Mail", 4,
+    )  # fmt: skip
+    for page, truth in [*((c.media, c.truth()) for c in (bars, flat, marks)), (switches.media, switches.truth())]:
+        pixels = decode(page.data, name="page", kind="image").pixels
+        real = figures(pixels, torch.zeros(0, 28), len(NAMES) - 4)
+        real = real[(real[:, 18] - real[:, 16] < 0.9) & (real[:, 19] - real[:, 17] < 0.9)]  # less the title's bar
+        made = simulated()([talk(truth)])[0][0].features[0]
+        for row in made:
+            near = (real[:, 16:20] - row[16:20]).abs().max(1).values
+            assert float(near.min()) < 0.04, (truth, row[16:20], real[:, 16:20])
+            assert real[near.argmin(), 0] == row[0]
 
 
 def test_errors_come_as_often_as_they_are_said_to():

@@ -7,6 +7,7 @@ from trenza.conversation import Box, Evidence, Span
 from trenza.errors import UsageError
 from trenza.layers.block import BlockConfig
 from trenza.layers.lowrank import merge
+from trenza.systems import places
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
 from trenza.systems.places import Places
@@ -57,7 +58,7 @@ def test_score_is_the_loss_of_the_candidate_and_generation_takes_the_likeliest()
         loss, _ = model.loss([Example(asked.opening, asked.media, (Turn([7, 8, 9], candidate),))])
         assert abs(float(loss) + float(got)) < 1e-4
     answer = model.generate(asked, END, 4)
-    first = torch.tensor([float(s) for s in model.score(asked, [[t] for t in range(97)])])
+    first = torch.tensor([float(s) for s in model.score(asked, [[t] for t in range(97 + places.COUNT)])])
     assert answer[0] == int(first.argmax()) or int(first.argmax()) == END
 
 
@@ -140,3 +141,27 @@ def test_the_truth_is_spread_over_neighbouring_bins_only():
     assert share[0].tolist() == share[3].tolist() == [0, 0, 1, 0, 0]
     assert near[1].tolist() == [PLACES.base] * 3 + [PLACES.base + 1, PLACES.base + 2]
     assert (near[2] - PLACES.time(1.0)).tolist() == [-2, -1, 0, 1, 2]
+
+
+def test_a_thing_followed_through_a_video_becomes_its_name_its_times_and_its_places():
+    model = make(video=BridgeConfig("tracks", languages=1, names=5))
+    model.bridges["video"].names.spelling[0, :, 0] = torch.arange(5)
+    row = torch.zeros(36)
+    row[0], row[8], row[16:18], row[27] = 3, 1.0, torch.tensor([0.5, 2.0]), 1.0
+    row[18:26] = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0])
+    later = row.clone()
+    later[0], later[16] = 4, 1.0
+    tokens = model.medium_tokens(Medium("video", torch.stack([later, row])[None]))
+    assert tokens.shape == (2 + 2 * (1 + 1 + 1 + 2 + 8) + 2, WIDTH)
+    assert torch.allclose(tokens[3], model.language.embedding.weight[3].float(), atol=1e-6)  # the first to come
+    added = model.language.added
+    assert torch.equal(tokens[5], added[places.BINS + 5]) and torch.equal(tokens[6], added[places.BINS + 20])
+    assert torch.equal(tokens[7], added[0]) and torch.equal(tokens[9], added[places.BINS - 1])
+
+
+def test_neighbours_on_a_scale_start_alike():
+    added = make().language.added.detach()
+    unit = torch.nn.functional.normalize(added[: places.BINS] - added[: places.BINS].mean(0), dim=-1)
+    near = (unit[1:] * unit[:-1]).sum(-1).mean()
+    far = (unit[64:] * unit[:64]).sum(-1).mean()
+    assert near > 0.5 > 0.2 > abs(far)

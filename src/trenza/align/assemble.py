@@ -17,7 +17,6 @@ from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import Recipe
 from trenza.align.simulated import Simulated
 from trenza.bridges.inputs import InputsConfig
-from trenza.bridges.perceived import EventTokens, ObjectTokens
 from trenza.bridges.qformer import QFormerConfig
 from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints.folder import fill, load_folder, save_folder
@@ -37,6 +36,7 @@ from trenza.systems.sensing import FRAMES, SIZES, Grids
 from trenza.systems.system_responder import Sense
 from trenza.towers.language import LanguageModel
 
+THINGS = 1  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
 WIDTH, HEADS = 384, 6  # of bridges that read with attention
 
 
@@ -63,13 +63,13 @@ def llava(recipe: Recipe, parts: Parts) -> Llava:
     words = parts.lexicon()
     bridges = {
         "image": BridgeConfig("objects", languages=2, names=len(words.names)),
+        "video": BridgeConfig("tracks", languages=2, names=len(words.names)),
         "audio": BridgeConfig("events", languages=2, names=len(words.sounds), words=len(words.heard)),
         "lines": BridgeConfig("lines"),
     }
     model = Llava(LlavaConfig(bridges, recipe.rank), parts.language, recipe.seed)
-    objects, events = model.bridges["image"], model.bridges["audio"]
-    assert isinstance(objects, ObjectTokens) and isinstance(events, EventTokens)
-    words.spell(objects, events, parts.tokenizer.encode)
+    for bridge in model.bridges.values():
+        words.spell(bridge, parts.tokenizer.encode)
     return model
 
 
@@ -190,7 +190,7 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
     if recipe.perceive == "things":
         sense: Sense = load.things(parts.tokenizer)
-        told = f"things {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
+        told = f"things {THINGS} {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
     else:
         sense, told = _sense(recipe.system, parts)
 

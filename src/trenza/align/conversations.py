@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from trenza.align import questions
-from trenza.conversation import Evidence, Span
+from trenza.conversation import Evidence
 from trenza.data.samples import Item, Media, Pair
 from trenza.systems.examples import Turn
 from trenza.systems.places import Places
@@ -31,6 +31,7 @@ class Talk:
     media: tuple[Media, ...]
     asked: tuple[Asked, ...]
     truth: tuple = ()
+    language: str = ""
 
 
 def talks(samples: Iterable[Pair | Item]) -> Iterator[Talk]:
@@ -56,7 +57,7 @@ def _grouped(samples: list[Pair | Item]) -> Iterator[Talk]:
         truth: tuple = ()
         if isinstance(first, Item) and isinstance(first.truth, dict):
             truth = tuple(first.truth.get("media", ()))
-        yield Talk(first.key, media, tuple(asked(s) for s in group[:MOST_TURNS]), truth)
+        yield Talk(first.key, media, tuple(asked(s) for s in group[:MOST_TURNS]), truth, first.language)
 
 
 def asked(sample: Pair | Item) -> Asked:
@@ -67,13 +68,13 @@ def asked(sample: Pair | Item) -> Asked:
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
 
 
-def turn(said: Asked, encode, after: list[int], end: int, places: Places | None) -> Turn:
+def turn(said: Asked, encode, after: list[int], end: int, places: Places | None, spans: bool) -> Turn:
     """Tokens of a question and its answer. `after`: what the template writes between them.
 
-    places: of a system that locates; without them answers are plain text and carry no evidence.
+    places: of a system that locates; without them answers are plain text and carry no evidence. spans: two numbers are
+    a span of seconds, as where no picture is shown, and not a point.
     """
     question = [*encode(said.question), *after]
     if places is None:
         return Turn(question, [*encode(said.answer), end])
-    spans = any(isinstance(e.where, Span) for e in said.evidence)
     return Turn(question, [*places.write(said.answer, encode, spans), *places.evidence(said.evidence), end])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from trenza.align.absent import with_absent
 from trenza.align.conversations import Asked, Talk, talks
 from trenza.cache import cache_dir
 from trenza.data.files import Broken
@@ -23,7 +24,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 2  # of what is kept: counts up when it changes
+VERSION = 3  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -50,7 +51,7 @@ def _seen(shard: Path, look: Look, limit: int | None, lost: list[str]) -> Iterat
             else:
                 yield sample
 
-    every = islice(talks(whole()), limit)
+    every = islice(with_absent(talks(whole())), limit)
     number = 0
     while some := list(islice(every, AT_ONCE)):
         try:

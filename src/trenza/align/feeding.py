@@ -82,7 +82,8 @@ class Feed:
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()
     ) -> Example:  # fmt: skip
         words = self.words
-        turns = [turn(a, words.encode, words.after, words.end, self.places) for a in asked[: self.recipe.turns]]
+        spans = not any(m.kind == "image" for m in media)
+        turns = [turn(a, words.encode, words.after, words.end, self.places, spans) for a in asked[: self.recipe.turns]]
         return Example(words.again if shots else words.opening, media, tuple(turns), shots)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
@@ -92,7 +93,8 @@ class Feed:
         count = min(number % (self.recipe.shots + 1), len(batch) - 1)
         shots: list[Example] = []
         for media, asked in (batch[(number + 1 + shot) % len(batch)] for shot in range(count)):
-            said = turn(asked[0], words.encode, words.after, words.end, places)
+            spans = not any(m.kind == "image" for m in media)
+            said = turn(asked[0], words.encode, words.after, words.end, places, spans)
             answer = [*said.answer[: said.answer.index(places.seen)], words.end] if places else said.answer
             opening = words.again if shots else words.opening
             shots.append(Example(opening, media, (Turn(said.question, answer),)))

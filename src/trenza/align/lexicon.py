@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from tokenizers import Tokenizer as Vocabulary
+from torch import nn
 
 from trenza.bridges.perceived import EventTokens, ObjectTokens, spelled
 from trenza.bridges.vocabulary import spell
@@ -16,6 +17,7 @@ from trenza.data.corpora.pictures import STAMPS, stamps
 from trenza.data.names import noun
 from trenza.data.worlds.drawing import COLOURS
 from trenza.systems import load
+from trenza.towers import figures
 from trenza.towers.hearing import END
 
 Encode = Callable[[str], list[int]]
@@ -30,17 +32,20 @@ class Lexicon:
     heard: list[str]
 
     @torch.no_grad()
-    def spell(self, objects: ObjectTokens, events: EventTokens, encode: Encode) -> None:
-        """Fill the bridges' tables."""
-        for bridge, pairs in ((objects, self.names), (events, self.sounds)):
+    def spell(self, bridge: nn.Module, encode: Encode) -> None:
+        """Fill a bridge's tables; one without names has none."""
+        if isinstance(bridge, ObjectTokens | EventTokens):
+            pairs = self.names if isinstance(bridge, ObjectTokens) else self.sounds
             bridge.names.spelling.copy_(torch.stack([spelled(texts, encode) for texts in zip(*pairs, strict=True)]))
-        objects.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
-        events.words.copy_(spell(self.heard, encode))
+        if isinstance(bridge, ObjectTokens):
+            bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
+        if isinstance(bridge, EventTokens):
+            bridge.words.copy_(spell(self.heard, encode))
 
 
 def of_the_default() -> Lexicon:
     """What the shipped detectors were trained to say."""
-    names = translated(read_config(load.OBJECTS)["names"])
+    names = [*translated(read_config(load.OBJECTS)["names"]), *figures.NAMES]
     sounds = [(english, spanish) for english, spanish in read_config(load.EVENTS)["names"]]
     ears = whisper_words()
     return Lexicon(names, sounds, [ears.decode([number]) for number in range(END)])

@@ -5,6 +5,7 @@ than could be drawn. Errors are drawn anew for every talk, seeded by its key.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,25 @@ import torch
 from torch import Tensor
 
 from trenza.align.conversations import Talk
-from trenza.bridges.perceived import COLOURS, EVENT_COLUMNS, LINE_COLUMNS, LINE_TOKENS, OBJECT_COLUMNS, RIVALS, SAID
+from trenza.bridges.perceived import (
+    COLOURS,
+    EVENT_COLUMNS,
+    LINE_COLUMNS,
+    LINE_TOKENS,
+    OBJECT_COLUMNS,
+    RIVALS,
+    SAID,
+    TRACK_COLUMNS,
+)  # fmt: skip
 from trenza.data.worlds.drawing import COLOURS as PALETTE
 from trenza.systems.examples import Medium
+from trenza.towers import figures
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
-LABEL_LEFT, LETTER = 0.055, 0.02  # where a form's labels stand, and how wide their letters are
+# In shares of a page's side: where labels stand, how wide letters are, half a chart's mark and half a switch's knob.
+LABEL_LEFT, LETTER, MARK, KNOB = 0.055, 0.02, 0.008, 0.029
+FIGURE_JITTER = 0.003
+WITHOUT_ACCENTS = 0.85
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class Errors:
 class Simulated:
     """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 28].
 
-    A talk about what detectors don't perceive (switches, charts, videos, names unknown to them) gets no media.
+    A talk about what detectors don't perceive (names unknown to them) gets no media.
     whisper: text to tokens of the listener. words: text to tokens of the language model.
     """
 
@@ -68,24 +82,16 @@ class Simulated:
 
     def _medium(self, truth: dict[str, Any], rng: np.random.Generator) -> list[Medium]:
         if "times" in truth:
-            raise KeyError("a film")
+            return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng))]
         if "objects" in truth:
             lines = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
             return [Medium("image", self._objects(truth["objects"], rng)), self._lines(lines, rng)]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
-        nothing = Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS))
-        if "fields" in truth:
-            lines = []
-            for label, value in truth["fields"].items():
-                x0, y0, x1, y1 = truth["boxes"][label]
-                right = min(LABEL_LEFT + LETTER * (len(label) + 1), x0)
-                lines += [(f"{label}:", [LABEL_LEFT, y0, right, y1]), (value, [x0, y0, x1, y1])]
-            return [nothing, self._lines(lines, rng)]
-        if any(e["state"] in ("on", "off") for e in truth["elements"]):
-            raise KeyError("a switch")
-        lines = [(text, e["box"]) for e in truth["elements"] for text in (e["label"], e["state"]) if text]
-        return [nothing, self._lines(lines, rng)]
+        lines, shapes = page(truth)
+        ghosts = self._objects([], rng)
+        found = [self._figure(kind, box, colours, rng) for kind, box, colours in shapes]
+        return [Medium("image", torch.cat([ghosts, *found], 1)), self._lines(lines, rng)]
 
     # --- what is perceived ------------------------------------------------------------------------
 
@@ -113,6 +119,30 @@ class Simulated:
         row[21:30] = spread
         row[21 + right] += 1 - spread.sum()
         return row
+
+    def _figure(self, kind: int, box: Sequence[float], share: np.ndarray | None, rng: np.random.Generator) -> Tensor:
+        """Exact but for a pixel; its colours are drawn where the truth doesn't tell them."""
+        x0, y0, x1, y1 = np.array(box) + rng.normal(0, FIGURE_JITTER, 4)
+        colours = rng.dirichlet(np.full(COLOURS + 1, 0.2)) if share is None else share
+        number = self.name_count - len(figures.NAMES) + kind
+        made = figures.row(number, np.clip([y0, x0, y1, x1], 0, 1).tolist(), torch.from_numpy(colours).float())
+        return made[None, None]
+
+    def _tracks(self, truth: dict[str, Any], rng: np.random.Generator) -> Medium:
+        times = [*truth["times"], 2 * truth["times"][-1] - truth["times"][-2]]  # and the end
+        rows = []
+        for thing in truth["objects"]:
+            at = [i for i, box in enumerate(thing["boxes"]) if box]
+            if not at or rng.random() < self.errors.missed:
+                continue
+            first, last = at[0], at[-1]
+            if rng.random() < self.errors.missed:
+                first = min(first + 1, last)
+            seen = self._object(self.names[thing["name"]], thing["boxes"][first], "", rng)
+            places = [*seen[16:20], *self._corners(thing["boxes"][last], rng)]
+            rows.append(np.concatenate([seen[:16], [times[first], times[last + 1]], places, seen[20:]]))
+        found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, TRACK_COLUMNS)
+        return Medium("video", found[None])
 
     def _rivals(self, number: int, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and probabilities, the likeliest first: mostly the right one, more or less surely."""
@@ -151,11 +181,80 @@ class Simulated:
         for text, box in sorted(lines, key=lambda line: line[1][1]):
             row = np.full(LINE_COLUMNS, -1.0)
             row[:4] = self._corners(box, rng)
-            tokens = self.words(text)[:LINE_TOKENS]
+            tokens = self.words(_misread(text, rng))[:LINE_TOKENS]
             row[4 : 4 + len(tokens)] = tokens
             rows.append(row)
         found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, LINE_COLUMNS)
         return Medium("lines", found[None])
+
+
+def _misread(text: str, rng: np.random.Generator) -> str:
+    """The reader knows no accents, mostly."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return plain if rng.random() < WITHOUT_ACCENTS else text
+
+
+# Text and its box x0 y0 x1 y1; a figure's kind (`towers/figures.NAMES`), box and colours [9].
+Line = tuple[str, Sequence[float]]
+Figure = tuple[int, Sequence[float], np.ndarray | None]
+
+
+def page(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
+    """Lines and figures of a drawn page: a form, a chart or a screen. Raises KeyError for another truth."""
+    if "fields" in truth:
+        lines: list[Line] = []
+        for label, value in truth["fields"].items():
+            x0, y0, x1, y1 = truth["boxes"][label]
+            right = min(LABEL_LEFT + LETTER * (len(label) + 1), x0)
+            lines += [(f"{label}:", [LABEL_LEFT, y0, right, y1]), (value, [x0, y0, x1, y1])]
+        return lines, []
+    return _chart(truth) if "data" in truth else _screen(truth["elements"])
+
+
+def _chart(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
+    """Its scale of 0 to 105, the names along the other axis, and a bar or a mark for each."""
+    flat, boxes = truth["kind"] == "barh", truth["boxes"]
+    left = 0.24 if flat else 0.13
+    lines: list[Line] = []
+    for value in range(0, 101, 20):
+        wide = LETTER * 0.9 * len(str(value))
+        if flat:
+            x = left + (0.95 - left) * value / 105
+            lines.append((str(value), [x - wide / 2, 0.89, x + wide / 2, 0.94]))
+        else:
+            y = 0.88 - 0.76 * value / 105
+            lines.append((str(value), [left - 0.02 - wide, y - 0.02, left - 0.02, y + 0.02]))
+    for name, (x0, y0, x1, y1) in boxes.items():
+        wide, x, y = LETTER * 0.8 * len(name), (x0 + x1) / 2, (y0 + y1) / 2
+        there = [left - 0.02 - wide, y - 0.03, left - 0.02, y + 0.03]
+        lines.append((name, there if flat else [x - wide / 2, 0.9, x + wide / 2, 0.94]))
+    if truth["kind"] != "line":
+        return lines, [(0, box, None) for box in boxes.values()]
+    middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes.values()]
+    return lines, [(0, [x - MARK, y - MARK, x + MARK, y + MARK], None) for x, y in middles]
+
+
+def _screen(elements: Sequence[dict[str, Any]]) -> tuple[list[Line], list[Figure]]:
+    """Labels and what fields hold; buttons, fields and switches with their knobs."""
+    lines: list[Line] = []
+    shapes: list[Figure] = []
+    for e in elements:
+        kind, state, (x0, y0, x1, y1) = e["kind"], e["state"], e["box"]
+        y = (y0 + y1) / 2
+        wide = LETTER * 1.2 * len(e["label"])
+        middle = (x0 + x1) / 2
+        inside = kind in ("button", "menu")
+        there = (middle - wide / 2, middle + wide / 2) if inside else (LABEL_LEFT, LABEL_LEFT + wide)
+        lines.append((e["label"], [there[0], y - 0.03, there[1], y + 0.03]))
+        if kind == "switch":
+            knob = x1 - 10 / 256 if state == "on" else x0 + 9 / 256
+            shapes += [(1, e["box"], None), (1, [knob - KNOB, y - KNOB, knob + KNOB, y + KNOB], None)]
+            continue
+        if kind != "menu":
+            shapes.append((0, e["box"], None))
+        if state:
+            lines.append((state, [x0 + 0.02, y - 0.03, x0 + 0.02 + LETTER * 1.2 * len(state), y + 0.03]))
+    return lines, shapes
 
 
 def _numbers(pairs: Pairs) -> dict[str, int]:

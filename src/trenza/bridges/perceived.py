@@ -7,6 +7,7 @@ Nothing but the few learned marks needs training, and the language model reads w
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +18,24 @@ SLOTS = 6  # tokens of one name
 NONE = -1
 RIVALS = 8
 COLOURS = 8
-# Columns of an object, an event and a line; see `towers/objects.py`, `towers/events.py`, `towers/lines.py`.
+# Columns of an object, a track, an event and a line; see `towers/objects.py`, `tracks.py`, `events.py`, `lines.py`.
 OBJECT_COLUMNS = 2 * RIVALS + 4 + 1 + 1 + COLOURS
+TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
 LINE_TOKENS = 24
 LINE_COLUMNS = 4 + LINE_TOKENS
 
 Embed = Callable[[Tensor], Tensor]  # token numbers [...] to embeddings [..., D]
-Place = Callable[[Tensor], Tensor]  # coordinates in 0..1, or seconds, [n] to embeddings [n, D]
+Scale = Callable[[Tensor], Tensor]  # coordinates in 0..1, or seconds, [n] to embeddings [n, D]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """How places and times become embeddings."""
+
+    place: Scale
+    time: Scale
 
 
 def spelled(texts: Sequence[str], encode: Callable[[str], list[int]]) -> Tensor:
@@ -62,17 +72,32 @@ class ObjectTokens(nn.Module):
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over the score
         self.own = nn.Parameter(torch.randn(width) * 0.1)  # stands for "in its own colours"
 
-    def forward(self, objects: Tensor, embed: Embed, place: Place) -> Tensor:
+    def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
         for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
-            palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
-            tokens += [
-                (self.mark[0] + row[20] * self.mark[1])[None],
-                self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed),
-                (row[21:30] @ palette)[None],
-                place(row[16:20]),
-            ]
+            tokens += [*self.named(row, row[20], row[21:30], embed), scales.place(row[16:20])]
+        return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
+
+    def named(self, row: Tensor, score: Tensor, colours: Tensor, embed: Embed) -> list[Tensor]:
+        """A mark, the name whose rivals a row begins with, and the colour by probabilities [9]."""
+        palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
+        return [
+            (self.mark[0] + score * self.mark[1])[None],
+            self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed),
+            (colours @ palette)[None],
+        ]
+
+
+class TrackTokens(ObjectTokens):
+    """Things [K, 36] followed through a video, by when they come: as objects, but start, end, first and last place."""
+
+    def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
+        """[K, 36] to tokens [T, D], float32."""
+        tokens = []
+        for row in objects[objects[:, 16].argsort()]:
+            name = self.named(row, row[26], row[27:36], embed)
+            tokens += [*name, scales.time(row[16:18]), scales.place(row[18:26])]
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
 
@@ -88,7 +113,7 @@ class EventTokens(nn.Module):
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
         self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
 
-    def forward(self, events: Tensor, embed: Embed, time: Place) -> Tensor:
+    def forward(self, events: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 40] to tokens [T, D], float32."""
         tokens = []
         for row in events:
@@ -100,7 +125,7 @@ class EventTokens(nn.Module):
                 tokens.append(embed(spelling[spelling != NONE]).float())
             else:
                 tokens.append(self.names(row[24:32], row[32:40], embed))
-            tokens += [(self.level[0] + row[3] / 10 * self.level[1])[None], time(row[1:3])]
+            tokens += [(self.level[0] + row[3] / 10 * self.level[1])[None], scales.time(row[1:3])]
         return torch.cat(tokens) if tokens else events.new_zeros(0, self.mark.shape[1])
 
 
@@ -111,10 +136,10 @@ class LineTokens(nn.Module):
         super().__init__()
         self.mark = nn.Parameter(torch.randn(width) * 0.1)
 
-    def forward(self, lines: Tensor, embed: Embed, place: Place) -> Tensor:
+    def forward(self, lines: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 28] (corners y0 x0 y1 x1, then token numbers filled with -1) to tokens [T, D], float32."""
         tokens = []
         for row in lines:
             words = row[4:].long()
-            tokens += [self.mark[None], embed(words[words >= 0]).float(), place(row[:4])]
+            tokens += [self.mark[None], embed(words[words >= 0]).float(), scales.place(row[:4])]
         return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])

@@ -22,7 +22,7 @@ def decode(
     name: str | None = None,
     kind: str | None = None,
     limits: Limits = Limits(),
-    frames_per_second: float = 1.0,
+    frames_per_second: float = 4.0,
 ) -> Image | Audio | Video:
     """Decode a file (a path) or its content (bytes), known by what is in it and not by its extension.
 

@@ -36,7 +36,7 @@ def around(inside: LanguageConfig | None, given: LanguageModel | None) -> tuple[
         return LanguageModel(inside), None
     if given is None:
         raise WeightsError("it has no language model inside: it was trained around the pinned one and is used with it")
-    given.requires_grad_(False).extend(places.COUNT)
+    places.extend(given.requires_grad_(False))
     return given, Places(given.config.vocabulary)
 
 

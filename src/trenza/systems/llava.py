@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import EventTokens, LineTokens, ObjectTokens
+from trenza.bridges.perceived import EventTokens, LineTokens, ObjectTokens, Scales, TrackTokens
 from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.errors import UsageError, WeightsError
 from trenza.layers import masks
@@ -28,7 +28,7 @@ MARKS = 2  # learned tokens before and after each medium
 
 @dataclass(frozen=True)
 class BridgeConfig:
-    """kind: "linear", "mlp" (grids of `tokens` features), "objects", "events", "lines"."""
+    """kind: "linear", "mlp" (grids of `tokens` features), "objects", "tracks", "events", "lines"."""
 
     kind: str
     features: int = 0
@@ -67,13 +67,13 @@ def make_bridge(config: BridgeConfig, width: int) -> nn.Module:
     """Raises WeightsError for an unknown kind."""
     if config.kind in ("linear", "mlp"):
         return GridBridge(config, width)
-    if config.kind == "objects":
-        return ObjectTokens(width, config.languages, config.names)
+    if config.kind in ("objects", "tracks"):
+        return (ObjectTokens if config.kind == "objects" else TrackTokens)(width, config.languages, config.names)
     if config.kind == "events":
         return EventTokens(width, config.languages, config.names, config.words)
     if config.kind == "lines":
         return LineTokens(width)
-    raise WeightsError(f"bridge {config.kind!r} is unknown; known: linear, mlp, objects, events, lines")
+    raise WeightsError(f"bridge {config.kind!r} is unknown; known: linear, mlp, objects, tracks, events, lines")
 
 
 class Llava(DecoderSystem):
@@ -84,7 +84,7 @@ class Llava(DecoderSystem):
         torch.manual_seed(seed)
         width = language.config.block.width
         self.config, self.language = config, language.requires_grad_(False)
-        language.extend(places.COUNT)
+        places.extend(language)
         if config.rank:
             adapt(language.blocks, config.rank, seed)
         self.places: Places = Places(language.config.vocabulary)
@@ -105,8 +105,8 @@ class Llava(DecoderSystem):
         if self.config.bridges[kind].kind in ("linear", "mlp"):
             tokens = bridge(medium.features)
         else:
-            scale = self._time if self.config.bridges[kind].kind == "events" else self._position
-            lists = [bridge(f, self.language.embed, scale) for f in medium.features.float()]
+            scales = Scales(self._position, self._time)
+            lists = [bridge(f, self.language.embed, scales) for f in medium.features.float()]
             tokens = torch.cat(lists)
         return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,11 @@ from trenza.systems.transcribe import Transcriber
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
 from trenza.towers.events import EventConfig, EventDetector
+from trenza.towers.figures import figures
 from trenza.towers.language import LanguageModel
 from trenza.towers.lines import LineReader
 from trenza.towers.objects import ObjectDetector, ObjectsConfig
+from trenza.towers.tracks import follow
 from trenza.towers.whisper import Whisper
 
 DEFAULT = Path(__file__).parents[1] / "default"
@@ -129,8 +132,12 @@ def digest(folder: Path) -> str:
 
 
 def things(tokenizer: Tokenizer) -> Things:
-    """The default's senses: the shipped detectors of objects and of events, and a reader of text."""
-    return Things(objects().detect, events(whisper()).detect, LineReader(tokenizer.encode).read)
+    """The default's senses: the shipped detectors of objects and of events, a reader of text, a finder of figures."""
+    eyes = objects()
+    return Things(
+        eyes.detect, events(whisper()).detect, LineReader(tokenizer.encode).read,
+        partial(figures, first=len(eyes.config.names)), partial(follow, eyes),
+    )  # fmt: skip
 
 
 def sense(system: str) -> Sense:

@@ -66,7 +66,7 @@ class Pali(nn.Module):
         super().__init__()
         torch.manual_seed(seed)
         self.config, self.language = config, language.requires_grad_(False)
-        language.extend(places.COUNT)
+        places.extend(language)
         self.places = Places(language.config.vocabulary)
         self.decoder = TextDecoder(language)
         if config.rank:

@@ -13,13 +13,32 @@ from torch import Tensor
 
 from trenza.conversation import Box, Evidence, Span
 from trenza.errors import UsageError
+from trenza.towers.language import LanguageModel
 
 BINS = 128  # of a picture's side: 2 px at 256
 STEPS = 301  # times 0.0 to 30.0 s
 MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 4  # places given with one answer
+WAVES = 20  # along a scale, that its first embeddings are made of
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
+
+
+def extend(language: LanguageModel) -> None:
+    """Add the tokens behind the vocabulary. Neighbours on a scale start alike: a sum of slow waves along it.
+
+    As in pix2seq's line the scales are learned from nothing else, and most of their rows are seen rarely.
+    """
+    language.extend(COUNT)
+    assert language.added is not None
+    rng = torch.Generator().manual_seed(0)
+    spread = language.embedding.weight.detach().float().std(0)
+    with torch.no_grad():
+        for begin, count in ((0, BINS), (BINS, STEPS)):
+            along = torch.arange(count)[:, None] / (count - 1)
+            waves = torch.cos(torch.pi * along * torch.arange(1, WAVES + 1))  # [count, WAVES]
+            curve = waves @ torch.randn(WAVES, len(spread), generator=rng) / (WAVES / 2) ** 0.5
+            language.added[begin : begin + count] += curve * spread * 0.5
 
 
 @dataclass(frozen=True)

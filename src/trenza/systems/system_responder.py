@@ -16,6 +16,7 @@ from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.systems import batch
+from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, System, Turn
@@ -162,7 +163,7 @@ class SystemResponder:
             time.perf_counter() - decoded,
         )  # fmt: skip
         usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
-        return Answer(text=text.strip(), evidence=evidence, support=worth, usage=usage, abstained=False)
+        return Answer(text.strip(), evidence, worth, usage, abstained(text))
 
     def _tokens(self, example: Example, most: int, sampling: Sampling) -> Iterator[int]:
         stream: Any = getattr(self.system, "stream", None)
@@ -202,7 +203,7 @@ class SystemResponder:
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
             told, evidence = self._read(tokens, conversation)
             usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
-            answers.append(Answer(told.strip(), evidence, None, usage))
+            answers.append(Answer(told.strip(), evidence, None, usage, abstained(told)))
         return answers
 
     def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
@@ -241,7 +242,7 @@ class SystemResponder:
     def _written(self, answer: str, conversation: Conversation) -> list[int]:
         if self.places is None:
             return self.tokenizer.encode(answer)
-        spans = any(not isinstance(part.signal, Image) for _, part in conversation.media())
+        spans = not any(isinstance(part.signal, Image) for _, part in conversation.media())
         return self.places.write(answer, self.tokenizer.encode, spans)
 
     @torch.no_grad()

@@ -8,23 +8,19 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from trenza.bridges.perceived import LINE_COLUMNS, LINE_TOKENS
-from trenza.errors import UsageError
 
 MOST = 24  # lines of one picture
 READ_AT = 768  # pixels of the longer side: letters 8 px high on a 256 px screen are read without a fault from here on
 
 
 class LineReader:
-    """encode: text to tokens of the language model. Raises UsageError where RapidOCR isn't installed."""
+    """encode: text to tokens of the language model."""
 
     def __init__(self, encode: Callable[[str], list[int]]):
-        try:
-            from rapidocr_onnxruntime import RapidOCR
-        except ImportError as error:
-            raise UsageError(
-                "this model reads text in pictures with RapidOCR; install it: pip install 'trenza[read]'"
-            ) from error
-        self.encode, self._engine = encode, RapidOCR()
+        from rapidocr_onnxruntime import RapidOCR  # takes a second to import
+
+        self.encode = encode
+        self._engine = RapidOCR(intra_op_num_threads=torch.get_num_threads(), inter_op_num_threads=1)
 
     def texts(self, pixels: np.ndarray) -> list[tuple[str, tuple[float, ...]]]:
         """uint8 [H, W, 3] to lines and their boxes (y0 x0 y1 x1 in 0..1), from the top down."""

@@ -1,0 +1,49 @@
+"""Questions about what isn't there: where is the cow, of a picture without one. They teach to abstain.
+
+Which thing is missing is drawn from the talks before, so that a name says nothing about whether it is there.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from trenza.align.conversations import Asked, Talk
+from trenza.conversation import Box, Evidence
+from trenza.data.worlds.phrases import phrases
+from trenza.systems.abstaining import FORMS, absent
+
+SHARE = 0.3  # of the pictures whose things are known
+TEMPLATES = ("box", "point", "colour")
+REMEMBERED = 64  # names that a missing thing is drawn from
+WHOLE = (Evidence(0, Box(0.0, 0.0, 1.0, 1.0)),)  # seen everywhere
+
+
+def with_absent(some: Iterable[Talk]) -> Iterator[Talk]:
+    """The talks; a share of those about one picture with one question more."""
+    recent = {language: deque[str](maxlen=REMEMBERED) for language in FORMS}
+    for talk in some:
+        names = _names(talk.truth)
+        if names is None or talk.language not in recent:
+            yield talk
+            continue
+        rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"absent|{talk.key}".encode()).digest()[:8], "big"))
+        missing = [name for name in recent[talk.language] if name not in names]
+        recent[talk.language].extend(names)
+        if not missing or rng.random() >= SHARE:
+            yield talk
+            continue
+        name = missing[rng.integers(len(missing))]
+        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        question = phrases(talk.language).question(template, rng, x=name)
+        yield replace(talk, asked=(Asked(question, absent(name, talk.language), WHOLE), *talk.asked))
+
+
+def _names(truth: tuple[Any, ...]) -> list[str] | None:
+    """Of the things in a talk's only picture."""
+    if len(truth) != 1 or not isinstance(truth[0], dict) or "objects" not in truth[0] or "times" in truth[0]:
+        return None
+    return [thing["name"] for thing in truth[0]["objects"]]
