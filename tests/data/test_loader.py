@@ -70,6 +70,20 @@ def test_a_stopped_loader_goes_on_at_the_very_sample(sources, workers):
     assert before + keys(second) == whole
 
 
+def test_more_ranks_go_on_where_one_was(sources):
+    alone = [k for batch in keys(Loader(sources, 4, epochs=1, decode=key)) for k in batch]
+    first = Loader(sources, 4, epochs=1, decode=key)
+    begun = [k for batch in keys(first, 3) for k in batch]
+    pair = [Loader(sources, 2, rank=r, ranks=2, epochs=1, decode=key) for r in (0, 1)]
+    for loader in pair:
+        loader.restore(first.state())
+    rest = [[k for batch in keys(loader) for k in batch] for loader in pair]
+    assert begun == alone[:12] and rest == [alone[12 + r :: 2][: len(rest[r])] for r in (0, 1)]
+    assert sum(map(len, rest)) >= len(alone) - 13
+    with pytest.raises(UsageError, match="12 samples were given, which 5 ranks can't share"):
+        Loader(sources, 4, rank=0, ranks=5).restore(first.state())
+
+
 def test_weights_set_the_shares_and_a_source_still_goes_through_all_its_samples(sources):
     mixed = [Source(sources[0].path, 1), Source(sources[1].path, 3)]
     seen = [k for batch in keys(Loader(mixed, 4, epochs=5, decode=key)) for k in batch]

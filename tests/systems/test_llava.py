@@ -1,5 +1,9 @@
 """LLaVA's packed row gives what each turn gives alone; it learns to look; places survive the way to tokens and back."""
 
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +11,7 @@ from trenza.conversation import Box, Evidence, Span
 from trenza.errors import UsageError
 from trenza.layers.block import BlockConfig
 from trenza.layers.lowrank import merge
+from trenza.signals.normalise import into_square, out_of_square
 from trenza.systems import places
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
@@ -121,6 +126,23 @@ def test_an_answer_comes_back_from_its_tokens(answer, spans):
     tokens = PLACES.write(answer, encode, spans)
     assert PLACES.read([*tokens, PLACES.seen], decode) == (answer, ())
     assert len(tokens) <= len(answer)
+
+
+def test_places_of_a_wide_picture_go_through_its_square():
+    wide = [partial(between, height=100, width=200) for between in (into_square, out_of_square)]
+    answer = '{"name": "click", "arguments": {"x": 0.504, "y": 0.5}}'
+    assert into_square(0.0, 0.0, 100, 200) == (0.0, 0.25) and out_of_square(0.3, 0.1, 100, 200) == (0.3, 0.0)
+    for text in ("[0.1, 0.2, 0.5, 0.9]", "[0.25, 0.75]", answer):
+        tokens = PLACES.write(text, encode, False, wide[0])
+        back, _ = PLACES.read(tokens, decode, wide[1:])
+        numbers = [[float(v) for v in re.findall(r"[\d.]+", t)] for t in (text, back)]
+        assert np.abs(np.array(numbers[0]) - numbers[1]).max() < 0.01 and re.sub(r"[\d.]+", "", back) == re.sub(
+            r"[\d.]+", "", text
+        )
+    tokens = [*PLACES.write("[0.5, 0.5]", encode, False), *PLACES.evidence((Evidence(1, Box(0.1, 0.25, 0.5, 0.75)),))]
+    text, (found,) = PLACES.read(tokens, decode, [lambda x, y: (x, y), wide[1]])
+    assert found.part == 1 and abs(found.where.y0) < 0.02 and abs(found.where.y1 - 1) < 0.02
+    assert abs(found.where.x0 - 0.1) < 0.01
 
 
 def test_evidence_comes_back_from_its_tokens():

@@ -46,7 +46,6 @@ def test_text_is_no_medium():
 
 
 def test_written_words_are_read_in_their_places():
-    pytest.importorskip("rapidocr_onnxruntime")
     from trenza.towers.lines import LineReader
 
     page = Pillow.new("RGB", (256, 256), (240, 240, 235))

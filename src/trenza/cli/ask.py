@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trenza.cli import boxes
 from trenza.conversation import Answer, Conversation
 from trenza.data.samples import evidence_to_json
 from trenza.errors import UsageError
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="one JSON object with answer, evidence, support, usage, timings"
     )
     parser.add_argument("--stream", action="store_true", help="print the answer while it is made")
+    parser.add_argument(
+        "--boxes", type=Path, metavar="FOLDER", help="write each picture that evidence lies in to FOLDER, framed"
+    )
     parser.add_argument("--no-support", action="store_true", help="leave out how much the media raised the answer")
     parser.add_argument("--timings", action="store_true", help="say where the time went, from process start")
     parser.add_argument("--max-tokens", type=int, default=64, metavar="N", help="longest answer (default 64)")
@@ -64,6 +68,9 @@ def run(options: argparse.Namespace) -> int:
         _show(options, answer)
     elif not options.stream:
         print(answer.text)
+    if options.boxes is not None:
+        for path, count in boxes.draw(options.boxes, options.file, media, answer.evidence):
+            print(f"{path}: {count} {'box' if count == 1 else 'boxes'}", file=sys.stderr)
     for what in responder.warnings:
         print(f"trenza: note: {what}", file=sys.stderr)
     if options.timings:

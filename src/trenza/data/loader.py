@@ -160,9 +160,15 @@ class Loader:
         return {"position": self.position, "ranks": self.ranks, "sizes": self.order.sizes, "seed": self.order.seed}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Raises UsageError for the state of a loader of other data, seed or number of ranks."""
+        """Go on where all ranks together were; there may be another number of them now.
+
+        Raises UsageError for the state of a loader of other data or another seed.
+        """
         mine = self.state()
-        if wrong := [key for key in mine if key != "position" and state.get(key) != mine[key]]:
+        if wrong := [key for key in ("sizes", "seed") if state.get(key) != mine[key]]:
             told = ", ".join(f"{key} was {state.get(key)} and is {mine[key]}" for key in wrong)
             raise UsageError(f"the loader can't go on from another's position: {told}; give it the same data")
-        self.position = int(state["position"])
+        given = int(state["position"]) * int(state["ranks"])
+        if given % self.ranks:
+            raise UsageError(f"{given} samples were given, which {self.ranks} ranks can't share; take a divisor of it")
+        self.position = given // self.ranks

@@ -6,6 +6,7 @@ is two tokens of 0.1 s. Behind an answer's SEEN token stands its evidence: the n
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,13 @@ COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 4  # places given with one answer
 WAVES = 20  # along a scale, that its first embeddings are made of
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
+
+
+Fit = Callable[[float, float], tuple[float, float]]  # x, y of a picture to x, y of what a tower sees, or back
+
+
+def as_it_is(x: float, y: float) -> tuple[float, float]:
+    return x, y
 
 
 def extend(language: LanguageModel) -> None:
@@ -77,10 +85,11 @@ class Places:
 
     # --- answers as text --------------------------------------------------------------------------
 
-    def write(self, answer: str, encode, spans: bool) -> list[int]:
+    def write(self, answer: str, encode, spans: bool, fit: Fit = as_it_is) -> list[int]:
         """An answer's text to tokens; lists and x, y of coordinates become places.
 
-        encode: text to tokens. spans: two numbers are a span of seconds, not a point.
+        encode: text to tokens. spans: two numbers are a span of seconds, not a point. fit: from the picture that the
+        answer speaks of to what the tower sees.
         """
         tokens: list[int] = []
         at = 0
@@ -88,20 +97,26 @@ class Places:
             tokens += encode(answer[at : match.start()]) if match.start() > at else []
             values = [float(v) for v in re.findall(r"[\d.]+", match[0])]
             if len(values) == 1:
-                tokens.append(self.position(values[0]))
+                x, y = fit(values[0], values[0])
+                tokens.append(self.position(y if answer[: match.start()].endswith(_DOWN) else x))
             elif len(values) == 2 and spans:
                 tokens += [self.time(v) for v in values]
-            elif len(values) == 2:
-                tokens += [self.position(v) for v in reversed(values)]
             else:
-                x0, y0, x1, y1 = values
-                tokens += [self.position(v) for v in (y0, x0, y1, x1)]
+                points = [fit(x, y) for x, y in zip(values[::2], values[1::2], strict=True)]
+                tokens += [self.position(v) for x, y in points for v in (y, x)]
             at = match.end()
         return tokens + (encode(answer[at:]) if at < len(answer) else [])
 
-    def read(self, tokens: list[int], decode) -> tuple[str, tuple[Evidence, ...]]:
-        """What `write` and `evidence` made, back to text and evidence. Places that are none are left out."""
+    def read(self, tokens: list[int], decode, fits: Sequence[Fit] = ()) -> tuple[str, tuple[Evidence, ...]]:
+        """What `write` and `evidence` made, back to text and evidence. Places that are none are left out.
+
+        fits: of each medium, from what the tower sees back to the picture; the text speaks of the medium in which its
+        first evidence lies, or else of the first.
+        """
         cut = tokens.index(self.seen) if self.seen in tokens else len(tokens)
+        found = self._found(tokens[cut + 1 :], fits)
+        about = next((e.part for e in found if e.part < len(fits)), 0)
+        fit = fits[about] if fits else as_it_is
         text = ""
         words: list[int] = []
         run: list[int] = []
@@ -110,22 +125,22 @@ class Places:
                 run.append(token)
                 continue
             if run:
-                text += decode(words) + self._told(run)
+                text += decode(words)
+                text += self._told(run, fit, text.endswith(_DOWN))
                 words, run = [], []
             words.append(token)
-        return (text + decode(words[:-1])).strip(), self._found(tokens[cut + 1 :])
+        return (text + decode(words[:-1])).strip(), found
 
-    def _told(self, run: list[int]) -> str:
-        """Numbers of a run of places, in the order people write them: x before y."""
+    def _told(self, run: list[int], fit: Fit, down: bool) -> str:
+        """Numbers of a run of places, in the order people write them: x before y. down: a single one is a y."""
         values = [self._value(t) for t in run]
+        if not all(self._is_position(t) for t in run):
+            return str(values[0]) if len(run) == 1 else json.dumps(values)
         if len(run) == 1:
-            return str(values[0])
-        if len(run) == 2 and all(self._is_position(t) for t in run):
-            values = values[::-1]
-        if len(run) == 4:
-            y0, x0, y1, x1 = values
-            values = [x0, y0, x1, y1]
-        return json.dumps(values)
+            return str(round(fit(values[0], values[0])[down], 3))
+        if len(run) % 2:
+            return json.dumps(values)
+        return json.dumps([round(v, 3) for y, x in zip(values[::2], values[1::2], strict=True) for v in fit(x, y)])
 
     def _is_position(self, token: int) -> bool:
         return self.base <= token < self.base + BINS
@@ -135,7 +150,7 @@ class Places:
             return round((token - self.base) / (BINS - 1), 3)
         return round((token - self.base - BINS) / 10, 1)
 
-    def _found(self, tokens: list[int]) -> tuple[Evidence, ...]:
+    def _found(self, tokens: list[int], fits: Sequence[Fit]) -> tuple[Evidence, ...]:
         first = self.base + BINS + STEPS
         starts = [i for i, t in enumerate(tokens) if first <= t < first + MEDIA]
         found = []
@@ -143,11 +158,13 @@ class Places:
             values = [self._value(t) for t in tokens[start + 1 : stop] if self.base <= t < first]
             kinds = {self._is_position(t) for t in tokens[start + 1 : stop]}
             try:
+                part = tokens[start] - first
                 if len(values) == 4 and kinds == {True}:
                     y0, x0, y1, x1 = values
-                    found.append(Evidence(tokens[start] - first, Box(x0, y0, x1, y1)))
+                    fit = fits[part] if part < len(fits) else as_it_is
+                    found.append(Evidence(part, Box(*(round(v, 3) for v in (*fit(x0, y0), *fit(x1, y1))))))
                 elif len(values) == 2 and kinds == {False}:
-                    found.append(Evidence(tokens[start] - first, Span(*values)))
+                    found.append(Evidence(part, Span(*values)))
             except UsageError:
                 continue  # corners the wrong way round
         return tuple(found)
@@ -171,6 +188,7 @@ class Places:
         return torch.where(scaled, near, targets[:, None]), torch.where(scaled, share, sharp)
 
 
+_DOWN = '"y": '
 _NUMBER = r"\d+(?:\.\d+)?"
 # [x, y], [x0, y0, x1, y1], [start, end], and the x and y of a tool's click.
 _NUMBERS = re.compile(rf'\[{_NUMBER}(?:, {_NUMBER}){{3}}\]|\[{_NUMBER}, {_NUMBER}\]|(?<="[xy]": ){_NUMBER}')

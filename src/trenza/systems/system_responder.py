@@ -15,12 +15,13 @@ from trenza.conversation import Answer, Conversation, Evidence, Support, Usage
 from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Signal, Video
+from trenza.signals.normalise import into_square, out_of_square
 from trenza.systems import batch
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, System, Turn
-from trenza.systems.places import Places
+from trenza.systems.places import Fit, Places, as_it_is
 from trenza.systems.references import references
 from trenza.systems.splice import Piece
 
@@ -184,8 +185,9 @@ class SystemResponder:
         """Text and evidence, which the system gives by the number of the medium, by that of the part."""
         if self.places is None:
             return self.tokenizer.decode(tokens), ()
-        text, found = self.places.read(tokens, self.tokenizer.decode)
         media = [number for number, _ in conversation.media()]
+        fits = [_fitted(part.signal, out_of_square) for _, part in conversation.media()]
+        text, found = self.places.read(tokens, self.tokenizer.decode, fits)
         return text, tuple(Evidence(media[e.part], e.where) for e in found if e.part < len(media))
 
     # --- many at once -----------------------------------------------------------------------------
@@ -242,8 +244,10 @@ class SystemResponder:
     def _written(self, answer: str, conversation: Conversation) -> list[int]:
         if self.places is None:
             return self.tokenizer.encode(answer)
-        spans = not any(isinstance(part.signal, Image) for _, part in conversation.media())
-        return self.places.write(answer, self.tokenizer.encode, spans)
+        signals = [part.signal for _, part in conversation.media()]
+        spans = not any(isinstance(signal, Image) for signal in signals)
+        fit = _fitted(signals[0], into_square) if signals else as_it_is
+        return self.places.write(answer, self.tokenizer.encode, spans, fit)
 
     @torch.no_grad()
     def _score(self, example: Example, answers: Sequence[Sequence[int]]) -> Tensor:
@@ -277,6 +281,14 @@ def _replaced(example: Example, media: Iterator[Medium]) -> Example:
     """The example with other media in order, those of what stands before it first."""
     before = tuple(_replaced(page, media) for page in example.before)
     return Example(example.opening, tuple(next(media) for _ in example.media), example.turns, before)
+
+
+def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:
+    """Between a picture, or a video's frames, and the square that towers see."""
+    if not isinstance(signal, Image | Video):
+        return as_it_is
+    height, width = (signal.pixels if isinstance(signal, Image) else signal.frames[0]).shape[:2]
+    return lambda x, y: between(x, y, height, width)
 
 
 def _shape(signal: Image | Audio | Video) -> tuple:
