@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 
-from trenza.cli import ask, data, draw, embed, evaluate, export, import_, search, train, transcribe
+from trenza.cli import ask, compare, data, draw, embed, evaluate, export, import_, search, train, transcribe
 from trenza.errors import TrenzaError
 
 COMMANDS = {
     "ask": ask, "data": data, "train": train, "evaluate": evaluate, "import": import_, "export": export,
-    "transcribe": transcribe, "draw": draw, "embed": embed, "search": search,
+    "transcribe": transcribe, "draw": draw, "embed": embed, "search": search, "compare": compare,
 }  # fmt: skip
 
 

@@ -150,6 +150,12 @@ class Flamingo(DecoderSystem):
         """Their tags alone."""
         return sum(len(self.config.fence) + len(self.config.tags.get(m.kind, [])) for m in media)
 
+    def cache_bytes(self, media: Sequence[Medium]) -> int:
+        """Keys and values of the latents in every gated layer, beside those of the tags."""
+        with torch.no_grad():
+            read = sum(states.numel() * states.element_size() for states in self.encode(media))
+        return super().cache_bytes(media) + read
+
     def carried(self, row: Row) -> Row:
         """The last medium: it is what an answer sees."""
         return [piece for piece in row if not isinstance(piece, list)][-1:]

@@ -1,0 +1,72 @@
+"""`trenza compare RECIPE...`: architectures side by side, on the same towers, data and budget."""
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from trenza.errors import UsageError
+
+HELP = "train architectures by their recipes and lay quality, cost and latency side by side"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, nargs="+", help="YAML files, as in recipes/; what is trained is not again")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a change to every recipe")
+    parser.add_argument("--items", type=int, default=200, metavar="N", help="items of worlds to ask (default 200)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of those worlds (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the page there")
+
+
+def run(options: argparse.Namespace) -> int:
+    from trenza.align import recipe as recipes
+
+    read = {file.stem: recipes.load(file, options.set) for file in options.recipe}
+    if len(read) < len(options.recipe):
+        raise UsageError("two recipes have the same file name, by which the page tells them apart; rename one")
+    if len({r.out for r in read.values()}) < len(read):
+        raise UsageError("two recipes write to the same folder; give each its own out:")
+    if "blip2_stage1" in {r.system for r in read.values()}:
+        raise UsageError("blip2_stage1 is no system of its own: train it first and compare blip2, which starts from it")
+    from trenza.align import assemble, comparing
+    from trenza.align.comparison_page import page
+    from trenza.align.trainer import Trainer
+    from trenza.data.files import whole
+    from trenza.data.worlds.build import items
+    from trenza.signals import Image, decode
+    from trenza.systems import load
+
+    asked = list(items(options.items, options.seed, "test_seed"))
+    shown = next(i.media[0] for i in asked if [m.kind for m in i.media] == ["image"])
+    picture = decode(shown.data, name="a world", kind="image")
+    assert isinstance(picture, Image)
+    console, report = Console(stderr=True), {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "picture.png"
+        file.write_bytes(shown.data)
+        for name, recipe in read.items():
+            console.print(f"{name}: training")
+            trainer = Trainer(recipe, assemble.pinned())
+            trained = trainer.run()
+            console.print(f"{name}: measuring")
+            report[name] = comparing.measured(trainer, load.responder(str(trained)), asked, picture)
+            report[name]["memory"] = {"GiB": comparing.peak_memory(trained, file)}
+            print(f"{name}: right {report[name]['quality']['all'][0]:.2f}", file=sys.stderr)
+    told = (
+        f"{options.items} items of worlds (test_seed, seed {options.seed}), asked greedily; 95% intervals over worlds. "
+        f"Machine: {platform.machine()}, CPU. What an architecture could reach with more training is not measured here."
+    )
+    if options.json:
+        with whole(options.json) as partial:
+            partial.write_text(json.dumps({"told": told, "systems": report}, indent=1) + "\n")
+    if options.html:
+        with whole(options.html) as partial:
+            partial.write_text(page(report, told), encoding="utf-8")
+    if not options.json and not options.html:
+        print(json.dumps(report, indent=1))
+    return 0

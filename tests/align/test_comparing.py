@@ -1,0 +1,138 @@
+"""Each architecture's figures are measured on what was trained; the page says no more than they do."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trenza.align import assemble, comparing
+from trenza.align import recipe as recipes
+from trenza.align.comparing import counting, front
+from trenza.align.comparison_page import large, page, serving
+from trenza.align.trainer import Trainer
+from trenza.cli.main import main
+from trenza.data.corpora.entries import png, wav
+from trenza.data.samples import Item
+from trenza.systems import load
+from trenza.systems.references import pictures
+
+SYSTEMS = ["llava", "flamingo", "blip2", "pali", "native", "native_patches"]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    spec = spec_from_file_location("tiny_training", Path(__file__).with_name("tiny_training.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.parts
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
+    monkeypatch.setattr(assemble, "WIDTH", 48)
+
+
+def items() -> list[Item]:
+    """Six about a picture, one about a sound."""
+    shown = [png(p.pixels[:40, :40]) for p in pictures()[2:5]]
+    made = [
+        Item(f"world-{n // 2}-{n % 2}", (shown[n // 2],), "Is it red?", "yes", ("verify", "compare")[n % 2], "en",
+             "test_seed", ("yes", "no"), (), "", {})
+        for n in range(6)
+    ]  # fmt: skip
+    sound = wav(np.zeros(16_000, np.float32), 16_000)
+    return [
+        *made,
+        Item("world-9-0", (sound,), "Is it loud?", "no", "verify", "en", "test_seed", ("yes", "no"), (), "", {}),
+    ]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_architecture_is_measured(system, recipe, tiny, monkeypatch):
+    trainer = Trainer(recipes.load(recipe, [f"system={system}", "steps=2", "rank=0"]), tiny())
+    folder = trainer.run()
+    parts = tiny()
+    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "grids", lambda: parts.grids)
+    monkeypatch.setattr(load, "codecs", parts.codecs)
+    responder = load.responder(str(folder))
+    before = {name: p.clone() for name, p in trainer.system.named_parameters()}
+    got = comparing.measured(trainer, responder, items(), pictures()[2])
+    assert all(
+        torch.equal(before[name], p) for name, p in trainer.system.named_parameters()
+    )  # measuring trains nothing
+    taken = 7 if "audio" in _kinds(responder) else 6
+    assert got["quality"]["all"][3] == taken and (
+        got["quality"].get("items with media that it can't take", 0) == 7 - taken
+    )
+    assert 0 < got["training"]["trainable parameters"] < got["parameters"]["total"]
+    assert got["training"]["steps"] == 2 and got["training"]["FLOPs"] > got["picture"]["prefill FLOPs"] > 0
+    assert got["picture"]["cache bytes"] > 0 and (system.startswith("native") or got["picture"]["tower FLOPs"] > 0)
+    if system == "llava":  # keys and values of 2 layers of one head of 16, in float32
+        assert got["picture"]["cache bytes"] == got["picture"]["tokens"] * 2 * 2 * 16 * 4
+
+
+def _kinds(responder) -> set[str]:
+    config = responder.system.config
+    if hasattr(config, "codes"):
+        return {*config.codes, *config.patches}
+    return {"image", "audio"}
+
+
+def test_flops_of_a_product_and_of_attention_are_counted():
+    with counting() as counter:
+        torch.zeros(3, 5) @ torch.zeros(5, 7)
+        q = torch.zeros(1, 2, 4, 8)
+        torch.nn.functional.scaled_dot_product_attention(q, q, q)
+    assert counter.get_total_flops() == 2 * 3 * 5 * 7 + 2 * (2 * 2 * 4 * 4 * 8)
+
+
+def test_the_front_holds_what_no_other_beats():
+    points = {"dear": (9.0, 0.7), "best": (5.0, 0.8), "cheap": (1.0, 0.4), "worse": (2.0, 0.4)}
+    assert front(points) == ["cheap", "best"]
+
+
+def figures(quality: float, tokens: int, flops: float, first: float, speed: float) -> dict:
+    return {
+        "quality": {"all": [quality, quality - 0.1, quality + 0.1, 50], "verify": [0.5, 0.4, 0.6, 20]},
+        "training": {"trainable parameters": 1_230_000, "steps": 3, "seconds": 12.0, "FLOPs": 3.2e12},
+        "parameters": {"total": 150_000_000},
+        "picture": {"tokens": tokens, "tower FLOPs": 1e9, "prefill FLOPs": flops, "cache bytes": tokens * 1000},
+        "times": {"seconds to the first token": first, "tokens a second": speed},
+    }  # fmt: skip
+
+
+def test_the_page_tells_figures_and_who_is_easier_to_serve():
+    report = {"long <b>": figures(0.8, 64, 4e9, 0.2, 30.0), "short": figures(0.6, 4, 1e9, 0.1, 20.0)}
+    report["short"]["quality"].pop("verify")
+    html = page(report, "of a test")
+    assert "0.80 (0.70 to 0.90)" in html and "1.23M" in html and "3.2T" in html and "<td>64</td>" in html
+    assert "long &lt;b&gt;" in html and "<b>" not in html
+    told = serving(report)
+    assert told.startswith("short keeps least for a picture while it answers, 4k bytes (long <b> most, 64k)")
+    assert "long <b> goes on fastest (30 a second)" in told and "no other beats short, long <b>" in told
+    assert (large(0), large(999), large(1500)) == ("0", "999", "1.5k")
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        (["system=blip2_stage1"], "blip2_stage1 is no system of its own"),
+        (["sistem=llava"], "did you mean 'system'"),
+    ],
+)
+def test_recipes_that_cant_be_compared_are_refused(changes, told, recipe, capsys):
+    assert main(["compare", str(recipe), *(f"--set={c}" for c in changes)]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_two_recipes_need_two_folders(recipe, tmp_path, capsys):
+    other = tmp_path / "other.yaml"
+    other.write_text(recipe.read_text())
+    assert main(["compare", str(recipe), str(other)]) == 2
+    assert "write to the same folder" in capsys.readouterr().err
+    assert main(["compare", str(recipe), str(recipe)]) == 2
+    assert "same file name" in capsys.readouterr().err
