@@ -4,7 +4,7 @@
 
 As many worlds of every family: fresh seeds, pairs of things never shown together, and a hand never trained on. Each
 is asked in English and once more in Spanish; answers are what the model writes, greedily. Then easy-vqa and
-fashion-mnist's test splits. Intervals are over worlds (`evaluate/clustered.py`). What detectors do alone stands in
+fashion-mnist's test splits, and plain prose, which shows whether the language has suffered. Intervals are over worlds (`evaluate/clustered.py`). What detectors do alone stands in
 docs/objects.json and docs/events.json.
 """
 
@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pydoc_data import topics
 from typing import Any
 
 import numpy as np
+import torch
 
 from trenza.conversation import Answer, Conversation
 from trenza.data.corpora import tables
@@ -25,7 +27,7 @@ from trenza.data.samples import Item
 from trenza.data.worlds import albums, charts, crossing, films, papers, pictures, recordings, screens
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.phrases import phrases
-from trenza.evaluate.clustered import Estimate, ratio
+from trenza.evaluate.clustered import ANY, Estimate, ratio
 from trenza.evaluate.reading import bare, iou_numbers, right
 from trenza.signals import decode
 from trenza.systems import load
@@ -37,6 +39,7 @@ SIGNS = (*papers.FAMILIES, *charts.FAMILIES, *screens.FAMILIES)
 LANGUAGES = ("en", "es")
 AT_ONCE = 8
 NEAR = 0.5  # seconds
+TEXTS, PROSE = 40, 200  # texts of plain prose, and tokens of each
 Score = tuple[float, float]  # what was reached, of what
 
 
@@ -148,7 +151,9 @@ ROWS = (
 
 
 def conversation(item: Item, question: str = "") -> Conversation:
-    return Conversation.ask(question or item.question, *(decode(m.data, name=item.key, kind=m.kind) for m in item.media))
+    return Conversation.ask(
+        question or item.question, *(decode(m.data, name=item.key, kind=m.kind) for m in item.media)
+    )
 
 
 def answers(model, asked: Sequence[Conversation]) -> list[Answer]:
@@ -224,11 +229,28 @@ def tables_of(model, count: int, seed: int) -> dict[str, list[float]]:
     return told | {"fashion-mnist": tests_of(model, [(c, p.text, names) for c, p in zip(ask, pairs, strict=True)])}
 
 
+@torch.no_grad()
+def language_of(model, count: int, seed: int) -> dict[str, list[float]]:
+    """Nats a token of plain English prose (Python's own help topics), the pinned language model's and the default's."""
+    prose = [text for _, text in sorted(topics.topics.items()) if len(text) > 1000]
+    pinned, tokenizer = load.language()
+    told: dict[str, list[float]] = {"pinned": [], "default": []}
+    for number in np.random.default_rng(seed).choice(len(prose), count, replace=False):
+        tokens = torch.tensor(tokenizer.encode(prose[number])[:PROSE])
+        for name, language in zip(told, (pinned, model.system.language), strict=True):
+            logits = language.logits(language(language.embed(tokens)[None])[0, :-1]).float()
+            told[name].append(float(torch.nn.functional.cross_entropy(logits, tokens[1:])))
+    more = [b - a for a, b in zip(*told.values(), strict=True)]
+    told["default less pinned"] = more
+    return {name: shown(ratio(v, [1.0] * count, list(range(count)), ANY)) for name, v in told.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a folder that trenza train wrote (default: the embedded default)")
     parser.add_argument("--seed", type=int, default=41)
     parser.add_argument("--worlds", type=int, default=12, help="of each family, split and language")
+    parser.add_argument("--splits", nargs="*", choices=[*SPLITS, "tables"], default=[*SPLITS, "tables"])
     parser.add_argument("--tables", type=int, default=200, help="items of each table's test split")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -237,14 +259,19 @@ def main() -> None:
         "model": args.model or "default", "seed": args.seed, "worlds of each family": args.worlds,
         "machine": f"{platform.machine()}, CPU", "targets": {r.title: [r.seen, r.unseen] for r in ROWS},
     }  # fmt: skip
-    for split in SPLITS:
+    for split in args.splits:
+        if split == "tables":
+            report["tables"] = tables_of(model, args.tables, args.seed)
+            report["language, nats a token"] = language_of(model, TEXTS, args.seed)
+            print(json.dumps([report["tables"], report["language, nats a token"]], indent=1))
+            continue
         for language in LANGUAGES:
             report[f"{split} {language}"] = measure(model, split, args.seed, args.worlds, language)
             print(split, language, json.dumps(report[f"{split} {language}"], indent=1), flush=True)
-    report["tables"] = tables_of(model, args.tables, args.seed)
     report["seconds"] = round(time.time() - begun)
-    print(json.dumps(report["tables"], indent=1))
     if args.json:
+        if args.json.exists() and set(args.splits) < {*SPLITS, "tables"}:  # a part, beside the parts that are there
+            report = json.loads(args.json.read_text()) | report
         args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
