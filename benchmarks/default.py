@@ -4,8 +4,8 @@
 
 As many worlds of every family: fresh seeds, pairs of things never shown together, and a hand never trained on. Each
 is asked in English and once more in Spanish; answers are what the model writes, greedily. Then easy-vqa and
-fashion-mnist's test splits, and plain prose, which shows whether the language has suffered. Intervals are over worlds (`evaluate/clustered.py`). What detectors do alone stands in
-docs/objects.json and docs/events.json.
+fashion-mnist's test splits, and plain prose, which shows whether the language has suffered. Intervals are over worlds
+(`evaluate/clustered.py`). What detectors do alone stands in docs/objects.json and docs/events.json.
 """
 
 import argparse

@@ -94,8 +94,8 @@ def test_things_perceived_become_words():
     row = torch.zeros(30)
     row[0], row[8], row[16:20], row[20], row[21] = 3, 1.0, torch.tensor([0.1, 0.2, 0.5, 0.6]), 0.9, 1.0
     tokens = model.medium_tokens(Medium("image", torch.stack([row, row])[None]))
-    assert tokens.shape == (2 + 2 * (1 + 1 + 2 + 1 + 4) + 2, WIDTH)
-    assert torch.allclose(tokens[3], model.language.embedding.weight[3].float(), atol=1e-6)
+    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 4) + (1 + 2 + 4)) + 2, WIDTH)
+    assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)
     assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
     line = torch.full((1, 1, 28), -1.0)
     line[..., :4], line[..., 4] = 0.5, 17
@@ -175,7 +175,7 @@ def test_a_thing_followed_through_a_video_becomes_its_name_its_times_and_its_pla
     later[0], later[16] = 4, 1.0
     tokens = model.medium_tokens(Medium("video", torch.stack([later, row])[None]))
     assert tokens.shape == (2 + 2 * (1 + 1 + 1 + 2 + 8) + 2, WIDTH)
-    assert torch.allclose(tokens[3], model.language.embedding.weight[3].float(), atol=1e-6)  # the first to come
+    assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)  # the first to come
     added = model.language.added
     assert torch.equal(tokens[5], added[places.BINS + 5]) and torch.equal(tokens[6], added[places.BINS + 20])
     assert torch.equal(tokens[7], added[0]) and torch.equal(tokens[9], added[places.BINS - 1])

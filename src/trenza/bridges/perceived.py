@@ -51,18 +51,22 @@ class Names(nn.Module):
         self.register_buffer("spelling", torch.full((languages, names, SLOTS), NONE, dtype=torch.int32))
         self.spelling: Tensor
 
-    def forward(self, numbers: Tensor, shares: Tensor, embed: Embed) -> Tensor:
-        """Rivals' numbers [R] and probabilities [R] to tokens [T, D]: the first rival's spelling in each language."""
+    def forward(self, numbers: Tensor, shares: Tensor, embed: Embed) -> list[Tensor]:
+        """Rivals' numbers [R] and probabilities [R] to tokens [T, D] in each language, as the first is spelled."""
         rows = self.spelling[:, numbers.long()].long()  # [languages, R, SLOTS]
         there = rows != NONE
         weight = (shares / shares.sum().clamp(min=1e-6))[None, :, None] * there
         tokens = (embed(rows.clamp(min=0)).float() * weight[..., None]).sum(1)  # [languages, SLOTS, D]
         tokens = tokens / weight.sum(1).clamp(min=1e-6)[..., None]
-        return tokens[there[:, 0]]
+        return [own[kept] for own, kept in zip(tokens, there[:, 0], strict=True)]
 
 
 class ObjectTokens(nn.Module):
-    """Objects [K, 30] of a picture, left to right: a mark, the name, the colour, y0 x0 y1 x1."""
+    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, y0 x0 y1 x1.
+
+    What is asked of a name stands right behind it, in either language, so that the language model finds it as it finds
+    what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
+    """
 
     def __init__(self, width: int, languages: int, names: int):
         super().__init__()
@@ -76,17 +80,16 @@ class ObjectTokens(nn.Module):
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
         for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
-            tokens += [*self.named(row, row[20], row[21:30], embed), scales.place(row[16:20])]
+            tokens += self.told(row, row[20], row[21:30], scales.place(row[16:20]), embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
-    def named(self, row: Tensor, score: Tensor, colours: Tensor, embed: Embed) -> list[Tensor]:
-        """A mark, the name whose rivals a row begins with, and the colour by probabilities [9]."""
+    def told(self, row: Tensor, score: Tensor, colours: Tensor, where: Tensor, embed: Embed) -> list[Tensor]:
+        """A thing whose rivals a row begins with, its colour by probabilities [9], and `where` [n, D] it is."""
         palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
-        return [
-            (self.mark[0] + score * self.mark[1])[None],
-            self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed),
-            (colours @ palette)[None],
-        ]
+        colour = (colours @ palette)[None]
+        names = self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed)
+        mark = (self.mark[0] + score * self.mark[1])[None]
+        return [mark, *(part for name in names for part in (colour, name, where))]
 
 
 class TrackTokens(ObjectTokens):
@@ -96,13 +99,14 @@ class TrackTokens(ObjectTokens):
         """[K, 36] to tokens [T, D], float32."""
         tokens = []
         for row in objects[objects[:, 16].argsort()]:
-            name = self.named(row, row[26], row[27:36], embed)
-            tokens += [*name, scales.time(row[16:18]), scales.place(row[18:26])]
+            where = torch.cat([scales.time(row[16:18]), scales.place(row[18:26])])
+            tokens += self.told(row, row[26], row[27:36], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
 
 class EventTokens(nn.Module):
-    """Events [K, 40] of a sound, in time: a mark, what was said or the sound's name, loudness, start and end."""
+    """Events [K, 40] of a sound, in time: a mark, loudness, then what was said, or in each language the sound's name,
+    with start and end behind it."""
 
     def __init__(self, width: int, languages: int, names: int, words: int):
         super().__init__()
@@ -118,14 +122,16 @@ class EventTokens(nn.Module):
         tokens = []
         for row in events:
             said = row[4 : 4 + SAID].long()
-            tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
             if row[0] > 0.5:
                 said = said[said >= 0]
                 spelling = self.words[(torch.arange(len(said)) > 0).long(), said].long()
-                tokens.append(embed(spelling[spelling != NONE]).float())
+                names = [embed(spelling[spelling != NONE]).float()]
             else:
-                tokens.append(self.names(row[24:32], row[32:40], embed))
-            tokens += [(self.level[0] + row[3] / 10 * self.level[1])[None], scales.time(row[1:3])]
+                names = self.names(row[24:32], row[32:40], embed)
+            when = scales.time(row[1:3])
+            tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
+            tokens.append((self.level[0] + row[3] / 10 * self.level[1])[None])
+            tokens += [part for name in names for part in (name, when)]
         return torch.cat(tokens) if tokens else events.new_zeros(0, self.mark.shape[1])
 
 
