@@ -36,7 +36,10 @@ class Lexicon:
         """Fill a bridge's tables; one without names has none."""
         if isinstance(bridge, ObjectTokens | EventTokens):
             pairs = self.names if isinstance(bridge, ObjectTokens) else self.sounds
-            bridge.names.spelling.copy_(torch.stack([spelled(texts, encode) for texts in zip(*pairs, strict=True)]))
+            english, spanish = zip(*pairs, strict=True)
+            # As questions have them, so that the same tokens are found: behind a space, and in Spanish between quotes.
+            spaced = spelled([f" {name}" for name in english], encode)
+            bridge.names.spelling.copy_(torch.stack([spaced, spelled(spanish, encode)]))
         if isinstance(bridge, ObjectTokens):
             bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
         if isinstance(bridge, EventTokens):
