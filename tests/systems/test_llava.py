@@ -94,12 +94,12 @@ def test_things_perceived_become_words():
     row = torch.zeros(30)
     row[0], row[8], row[16:20], row[20], row[21] = 3, 1.0, torch.tensor([0.1, 0.2, 0.5, 0.6]), 0.9, 1.0
     tokens = model.medium_tokens(Medium("image", torch.stack([row, row])[None]))
-    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 4) + (1 + 2 + 4)) + 2, WIDTH)
+    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 6) + (1 + 2 + 6)) + 2, WIDTH)
     assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)
     assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
     line = torch.full((1, 1, 28), -1.0)
     line[..., :4], line[..., 4] = 0.5, 17
-    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 4 + 2, WIDTH)
+    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2, WIDTH)
     with pytest.raises(UsageError, match="takes image, lines, not audio"):
         model.medium_tokens(Medium("audio", torch.zeros(1, 1, 40)))
 

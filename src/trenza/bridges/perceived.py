@@ -37,6 +37,10 @@ class Scales:
     place: Scale
     time: Scale
 
+    def box(self, corners: Tensor) -> Tensor:
+        """y0 x0 y1 x1 to six tokens: the corners, and the middle's y and x, for who is asked to point."""
+        return self.place(torch.cat([corners, (corners[:2] + corners[2:]) / 2]))
+
 
 def spelled(texts: Sequence[str], encode: Callable[[str], list[int]]) -> Tensor:
     """Tokens of each text, int32 [N, SLOTS], filled with NONE; a longer text is cut."""
@@ -62,7 +66,7 @@ class Names(nn.Module):
 
 
 class ObjectTokens(nn.Module):
-    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, y0 x0 y1 x1.
+    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, box.
 
     What is asked of a name stands right behind it, in either language, so that the language model finds it as it finds
     what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
@@ -80,7 +84,7 @@ class ObjectTokens(nn.Module):
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
         for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
-            tokens += self.told(row, row[20], row[21:30], scales.place(row[16:20]), embed)
+            tokens += self.told(row, row[20], row[21:30], scales.box(row[16:20]), embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
     def told(self, row: Tensor, score: Tensor, colours: Tensor, where: Tensor, embed: Embed) -> list[Tensor]:
@@ -136,7 +140,7 @@ class EventTokens(nn.Module):
 
 
 class LineTokens(nn.Module):
-    """Lines of text [K, 28] in a picture, from the top: a mark, the words, y0 x0 y1 x1."""
+    """Lines of text [K, 28] in a picture, from the top: a mark, the words, the box."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -147,5 +151,5 @@ class LineTokens(nn.Module):
         tokens = []
         for row in lines:
             words = row[4:].long()
-            tokens += [self.mark[None], embed(words[words >= 0]).float(), scales.place(row[:4])]
+            tokens += [self.mark[None], embed(words[words >= 0]).float(), scales.box(row[:4])]
         return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])
