@@ -1,6 +1,7 @@
 """Squares of two colours with questions about them, as shards, and a recipe over them."""
 
 import io
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image as Pillow
 
+from trenza.align import assemble
 from trenza.conversation import Box, Evidence
 from trenza.data.samples import Item, Media
 from trenza.data.shards import write_shard
@@ -39,6 +41,22 @@ def squares(tmp_path_factory) -> Path:
     for shard in range(2):
         write_shard(folder / f"{shard}.tar", [i for n in range(shard * 12, shard * 12 + 12) for i in square(n)])
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Makes tiny parts."""
+    spec = spec_from_file_location("tiny_training", Path(__file__).with_name("tiny_training.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.parts
+
+
+@pytest.fixture
+def narrow(monkeypatch, tmp_path_factory):
+    """Narrow bridges, and one cache of features for all tests that want it."""
+    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
+    monkeypatch.setattr(assemble, "WIDTH", 48)
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Each architecture's figures are measured on what was trained; the page says no more than they do."""
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from trenza.align import assemble, comparing
+from trenza.align import comparing
 from trenza.align import recipe as recipes
 from trenza.align.comparing import counting, front
 from trenza.align.comparison_page import large, page, serving
@@ -18,21 +15,8 @@ from trenza.data.samples import Item
 from trenza.systems import load
 from trenza.systems.references import pictures
 
+pytestmark = pytest.mark.usefixtures("narrow")
 SYSTEMS = ["llava", "flamingo", "blip2", "pali", "native", "native_patches"]
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = spec_from_file_location("tiny_training", Path(__file__).with_name("tiny_training.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.parts
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
-    monkeypatch.setattr(assemble, "WIDTH", 48)
 
 
 def items() -> list[Item]:

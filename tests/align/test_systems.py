@@ -1,13 +1,10 @@
 """Every system trains by a recipe and answers from its folder, on parts that are tiny."""
 
 import json
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trenza.align import assemble
 from trenza.align import recipe as recipes
 from trenza.align.trainer import Trainer
 from trenza.conversation import Conversation
@@ -19,22 +16,8 @@ from trenza.systems import load
 from trenza.systems.answering import Sampling
 from trenza.systems.references import pictures
 
+pytestmark = pytest.mark.usefixtures("narrow")
 SYSTEMS = ["llava", "flamingo", "blip2", "blip2_stage1", "pali", "native", "native_patches"]
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = spec_from_file_location("tiny_training", Path(__file__).with_name("tiny_training.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.parts
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch, tmp_path_factory):
-    """Narrow bridges, and one cache of features for all tests here."""
-    monkeypatch.setenv("TRENZA_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
-    monkeypatch.setattr(assemble, "WIDTH", 48)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

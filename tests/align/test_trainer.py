@@ -26,16 +26,6 @@ def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("TRENZA_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("tiny_training", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.parts
-
-
 def command(recipe: Path, *changes: str) -> list[str]:
     return [sys.executable, str(SCRIPT), str(recipe), *changes]
 
