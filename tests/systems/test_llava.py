@@ -187,3 +187,12 @@ def test_neighbours_on_a_scale_start_alike():
     near = (unit[1:] * unit[:-1]).sum(-1).mean()
     far = (unit[64:] * unit[:64]).sum(-1).mean()
     assert near > 0.5 > 0.2 > abs(far)
+
+
+def test_evidence_weighs_less_than_the_answer_it_stands_behind():
+    one = [7, 8, PLACES.seen, *PLACES.evidence((Evidence(0, Box(0, 0, 1, 1)),))[1:], 2]
+    _, shares = PLACES.smoothed(torch.tensor([*one, 9, PLACES.seen, 2]))
+    weights = shares.sum(1)
+    assert torch.allclose(weights, torch.tensor([1.0] * 3 + [places.EVIDENCE] * 5 + [1.0] + [1.0] * 3))
+    told = PLACES.smoothed(torch.tensor([PLACES.position(0.5), PLACES.seen, 2]))[1].sum(1)
+    assert torch.allclose(told, torch.ones(3))  # a place that is the answer weighs as words do

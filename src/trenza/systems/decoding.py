@@ -144,14 +144,14 @@ class DecoderSystem(nn.Module):
         targets = torch.tensor([token for answer in answers for token in answer], dtype=torch.long)
         return hidden[row, place], targets, [len(answer) for answer in answers]
 
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
         """`System.loss`."""
         branches = [[(turn.question, turn.answer) for turn in example.turns] for example in examples]
         states, targets, _ = self.predictions(self.prompts(examples), branches)
         near = targets[:, None], torch.ones(len(targets), 1)
         if self.places is not None:
             near = self.places.smoothed(targets)
-        return chunked(self.language.logits, states, *near), len(targets)
+        return chunked(self.language.logits, states, *near), float(near[1].sum())
 
     @torch.no_grad()
     def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:

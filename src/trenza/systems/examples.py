@@ -56,8 +56,8 @@ class Example:
 class System(Protocol):
     """An architecture: media and words in, words out. All losses and scores are in nats."""
 
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
-        """Sum of -log p over the answers' tokens (differentiable), and their number.
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
+        """Sum of -log p over the answers' tokens, weighted (differentiable), and the sum of the weights.
 
         Sums, so that a batch split over processes gives the gradient of the whole batch.
         """

@@ -134,10 +134,11 @@ class Llava(DecoderSystem):
 
     # --- learning ---------------------------------------------------------------------------------
 
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
         """See `System`. All examples are one packed row, without padding."""
         states, targets = self._predicting(examples)
-        return chunked(self.language.logits, states, *self.places.smoothed(targets)), len(targets)
+        near, shares = self.places.smoothed(targets)
+        return chunked(self.language.logits, states, near, shares), float(shares.sum())
 
     def _predicting(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         """States [n, D] that foretell the answers' tokens, and these tokens [n]."""

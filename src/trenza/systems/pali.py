@@ -120,7 +120,7 @@ class Pali(nn.Module):
         prompts, answers = [a.prompt for a in asked], [a.answer for a in asked]
         return predictions(self.decoder, context, prompts, answers, seen[:, None, None])
 
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, int]:
+    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
         """See `System`."""
         asked = [
             Asked(row, group, turn, turn.answer)
@@ -128,7 +128,8 @@ class Pali(nn.Module):
             for group, turn in enumerate(example.turns, MEDIA + 1)
         ]
         states, targets = self._predictions(examples, asked)
-        return chunked(self.language.logits, states, *self.places.smoothed(targets)), len(targets)
+        near, shares = self.places.smoothed(targets)
+        return chunked(self.language.logits, states, near, shares), float(shares.sum())
 
     @torch.no_grad()
     def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:

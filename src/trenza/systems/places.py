@@ -22,6 +22,7 @@ MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 4  # places given with one answer
 WAVES = 20  # along a scale, that its first embeddings are made of
+EVIDENCE = 0.25  # weight of evidence in the loss: its many tokens would drown an answer of one word
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
 
 
@@ -174,7 +175,8 @@ class Places:
     def smoothed(self, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Token numbers [n] to neighbours [n, 5] and their shares: bins next to the true one are nearly right.
 
-        Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin.
+        Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin. targets:
+        whole answers, one behind another; what stands behind their SEEN weighs EVIDENCE.
         """
         offset = torch.arange(-2, 3)
         share = torch.tensor(SPREAD)
@@ -185,7 +187,13 @@ class Places:
         scaled = (position | time)[:, None]
         near = torch.minimum(torch.maximum(targets[:, None] + offset, low), high)
         sharp = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
-        return torch.where(scaled, near, targets[:, None]), torch.where(scaled, share, sharp)
+        shares = torch.where(scaled, share, sharp)
+        behind, weights = False, []
+        for token in targets.tolist():
+            behind = behind and token >= self.base  # an answer's end is a word
+            weights.append(EVIDENCE if behind else 1.0)
+            behind = behind or token == self.seen
+        return torch.where(scaled, near, targets[:, None]), shares * torch.tensor(weights)[:, None]
 
 
 _DOWN = '"y": '
