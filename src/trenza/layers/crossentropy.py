@@ -13,7 +13,8 @@ def chunked(logits: Callable[[Tensor], Tensor], states: Tensor, targets: Tensor,
     """Sum of -sum_j share_j log p(target_j) over the states, in nats, differentiable.
 
     states: [n, D]. targets: token numbers [n, J], several where neighbours share the truth. shares: [n, J]; a row's sum
-    is the weight of its state, mostly 1. Logits of a chunk are made again in the backward pass (Chen et al. 2016, section 4).
+    is the weight of its state, mostly 1. Logits of a chunk are made again in the backward pass (Chen et al. 2016,
+    section 4).
     """
 
     def part(states: Tensor, targets: Tensor, shares: Tensor) -> Tensor:
