@@ -134,7 +134,7 @@ def test_modes():
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG"])
 def test_animation_is_a_video(name):
     content = animation_bytes(name)  # 6 frames, half a second each
-    video = decode(content)
+    video = decode(content, frames_per_second=1)
     assert isinstance(video, Video) and video.audio is None
     assert video.seconds == pytest.approx(3.0)
     assert video.times.tolist() == [0.0, 1.0, 2.0]
