@@ -1,5 +1,6 @@
 """What the detector of objects learns from, and that it learns from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import save_file
 
-from trenza.align import detected, objects, scenes, seen
+from trenza.align import averaging, detected, objects, scenes, seen, tower
 from trenza.data.worlds.stock import Stock, Thing, held_out
-from trenza.systems.load import DEFAULT
-from trenza.towers.efficientnet import EfficientNetConfig
+from trenza.systems.load import OBJECTS
+from trenza.towers.efficientnet import LITE2, EfficientNet, EfficientNetConfig
 from trenza.towers.objects import Glance, ObjectDetector, ObjectsConfig
 
 
@@ -162,11 +164,52 @@ def test_a_detector_comes_back_from_its_folder(tmp_path):
     assert torch.allclose(back.detect(pixels)[0][:4, 16:21], model.detect(pixels)[0][:4, 16:21], atol=0.02)
 
 
+def test_a_new_detector_has_the_tuned_tower(tmp_path):
+    torch.manual_seed(0)
+    tuned = EfficientNet(LITE2)
+    both = torch.nn.ModuleDict({"tower": tuned, "prototypes": torch.nn.Linear(4, 2)})
+    tower.save(both, tmp_path / "tower.safetensors")
+    model = objects.new_detector(("one", "two"), tmp_path)
+    assert all(torch.equal(p, dict(tuned.named_parameters())[n]) for n, p in model.tower.named_parameters())
+
+
+def test_names_halfway_between_two_fits_and_new_ones_as_they_were(tmp_path):
+    torch.manual_seed(0)
+    config = ObjectsConfig(EfficientNetConfig(0.25, 0.3), ("one", "two", "new"), 3, 64, 64, width=16)
+    model = ObjectDetector(config)
+    width = config.tower.width
+    objects.save(model, tmp_path / "out/detector")
+    keys = {"keys.weight": torch.randn(2, width), "keys.bias": torch.randn(2)}
+    (tmp_path / "tower").mkdir()
+    save_file(keys, tmp_path / "tower/views.safetensors")
+    save_file({"features": torch.randn(50, width).half()}, tmp_path / "out/seen-0000.safetensors")
+    averaging.average(tmp_path / "out/detector", tmp_path / "tower", tmp_path / "out")
+    back = detected.load(tmp_path / "out/detector")
+    x = torch.randn(9, width)
+    before = model.names(model.directions(x))
+    halfway = (before[:, :2] + x @ keys["keys.weight"].T + keys["keys.bias"]) / 2
+    got = back.names(back.directions(x))
+    assert torch.allclose(got[:, :2], halfway, atol=0.15) and torch.allclose(got[:, 2], before[:, 2], atol=0.15)
+    assert back.config.closer == averaging.CLOSER
+
+
+def test_a_thing_that_fills_the_picture_is_looked_at_closer():
+    torch.manual_seed(0)
+    config = ObjectsConfig(EfficientNetConfig(0.25, 0.3), ("one", "two"), 4, 64, 64, closer=96, width=16)
+    model = ObjectDetector(config).eval()
+    pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+    boxes = torch.tensor([[0.1, 0.1, 0.4, 0.4], [0.0, 0.1, 0.9, 0.6], [0.2, 0.5, 0.6, 0.9]])
+    names, _ = model.describe(pixels, boxes)
+    for look, rows in ((64, [0, 2]), (96, [1])):
+        alone = ObjectDetector(replace(config, look=look, closer=0)).eval()
+        alone.load_state_dict(model.state_dict())
+        assert torch.allclose(alone.describe(pixels, boxes[rows])[0], names[rows], atol=1e-5)
+
+
 def test_the_shipped_detector_finds_the_elephant():
-    folder = DEFAULT.with_name("default_objects")
-    model = detected.load(folder)
+    model = detected.load(OBJECTS)
     assert len(set(model.config.names)) == len(model.config.names)
-    assert (folder / "model.safetensors").stat().st_size <= 16_000_000
+    assert (OBJECTS / "model.safetensors").stat().st_size <= 16_000_000
     with Image.open(Path(__file__).parents[2] / "examples/elephant.png") as file:
         picture = file.convert("RGB").resize((256, 256))
     (rows,) = model.detect(torch.from_numpy(np.array(picture))[None])

@@ -36,7 +36,6 @@ from trenza.systems.sensing import FRAMES, SIZES, Grids
 from trenza.systems.system_responder import Sense
 from trenza.towers.language import LanguageModel
 
-THINGS = 1  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
 WIDTH, HEADS = 384, 6  # of bridges that read with attention
 
 
@@ -190,7 +189,7 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
     if recipe.perceive == "things":
         sense: Sense = load.things(parts.tokenizer)
-        told = f"things {THINGS} {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
+        told = f"things {load.THINGS} {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
     else:
         sense, told = _sense(recipe.system, parts)
 

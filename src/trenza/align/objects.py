@@ -1,8 +1,9 @@
 """Train the detector of objects: see once (`seen.py`), then learn where, which colour and what from what was seen.
 
-    python -m trenza.align.objects --out DIR [--chunks 50] [--where 500] [--what 300] [--colour 300] [--seed 0]
+    python -m trenza.align.objects --tower DIR --out DIR [--chunks 50] [--where 500] [--what 300] [--colour 300]
 
-Each part writes a checkpoint every two minutes and goes on from it. The detector goes to DIR/detector.
+The first DIR is the folder of `align/tower.py` and `align/views.py` (recipes/objects.sh runs all three). Each part
+writes a checkpoint every two minutes and goes on from it. The detector goes to DIR/detector of the second.
 """
 
 import argparse
@@ -19,8 +20,7 @@ from torch import Tensor, nn
 
 from trenza.align import seen
 from trenza.align.seen import UNNAMED
-from trenza.checkpoints.folder import load_folder, save_folder
-from trenza.systems.load import DEFAULT
+from trenza.checkpoints.folder import save_folder
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.objects import ObjectDetector, ObjectsConfig
 
@@ -32,10 +32,10 @@ NOISE = 0.3  # of the features, in their standard deviations
 SAVE_EVERY = 120  # seconds
 
 
-def new_detector(names: tuple[str, ...]) -> ObjectDetector:
-    """The shipped tower; a glance, colours and names that know nothing."""
+def new_detector(names: tuple[str, ...], tower: Path) -> ObjectDetector:
+    """The tuned tower; a glance, colours and names that know nothing."""
     model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK))
-    seen.fill_tower(model, load_folder(DEFAULT)[1])
+    seen.fill_tower(model, tower)
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -162,11 +162,11 @@ def learn_colours(model: ObjectDetector, out: Path, steps: int, seed: int) -> No
     Course("colour", [(model.colours, 2e-3)], steps, out, seed).run(loss)
 
 
-def learn_what(model: ObjectDetector, out: Path, steps: int, seed: int) -> None:
-    """The names, from the shipped keys on; on photographs those keys are the teacher, as nobody else names them."""
+def learn_what(model: ObjectDetector, out: Path, tower: Path, steps: int, seed: int) -> None:
+    """The names, from the tower's keys on; on photographs those keys are the teacher, as nobody else names them."""
     data = seen.kept(out, ("features", "labels"))
     features, labels = data["features"].float(), data["labels"]
-    weight, bias = seen.shipped_keys(load_folder(DEFAULT)[1], len(model.config.names))
+    weight, bias = seen.keys(tower, len(model.config.names))
     with torch.no_grad():
         for part, value in zip((model.names, model.directions), seen.spread(weight, features, RANK), strict=True):
             part.weight.copy_(value)
@@ -200,14 +200,15 @@ def save(model: ObjectDetector, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tower", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     for part, default in (("chunks", 50), ("where", 500), ("colour", 300), ("what", 300), ("seed", 0)):
         parser.add_argument(f"--{part}", type=int, default=default)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    model = new_detector(seen.names_of_training(args.out))
+    model = new_detector(seen.names_of_training(args.out), args.tower)
     seen.keep(model, args.out, range(args.chunks))
-    learn_what(model, args.out, args.what, args.seed)
+    learn_what(model, args.out, args.tower, args.what, args.seed)
     learn_colours(model, args.out, args.colour, args.seed)
     learn_where(model, args.out, args.where, args.seed)
     save(model, args.out / "detector")

@@ -26,7 +26,7 @@ UNNAMED = -1
 
 
 def names_of_training(out: Path) -> tuple[str, ...]:
-    """What training calls things and ImageNet's names, as the shipped keys have them; then the shapes."""
+    """What training calls things and ImageNet's names, as the tuned tower's keys have them; then the shapes."""
     file = out / "names.json"
     if not file.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -87,18 +87,21 @@ def kept(out: Path, columns: tuple[str, ...]) -> dict[str, Tensor]:
     return {column: torch.cat([chunk[column] for chunk in chunks]) for column in columns}
 
 
-def fill_tower(model: ObjectDetector, weights: dict[str, Tensor]) -> None:
-    """The shipped braid's `tower.*`, float16."""
-    tower = {k.removeprefix("tower."): v.float() for k, v in weights.items() if k.startswith("tower.")}
-    fill(model.tower, tower, Path("model.safetensors"), optional=("num_batches_tracked",))
+def fill_tower(model: ObjectDetector, folder: Path) -> None:
+    """The tower that `align/tower.py` tuned, without ImageNet's classifier."""
+    file = folder / "tower.safetensors"
+    tower = {k.removeprefix("tower."): v for k, v in load_file(file).items() if k.startswith("tower.")}
+    kept = {k: v for k, v in tower.items() if not k.startswith("classifier")}
+    fill(model.tower, kept, file, optional=("num_batches_tracked",))
 
 
-def shipped_keys(weights: dict[str, Tensor], count: int) -> tuple[Tensor, Tensor]:
-    """The shipped braid's prototypes as `align/views.py` fitted them, [count, 1280] and [count].
+def keys(folder: Path, count: int) -> tuple[Tensor, Tensor]:
+    """The prototypes as `align/views.py` fitted them, [count, 1280] and [count].
 
-    Their scores were doubled for the braid. Names that are new start as none of them, and unlikely.
+    Names that are new start as none of them, and unlikely.
     """
-    weight, bias = (weights[f"projector.linear_1.{part}"].float() / 2 for part in ("weight", "bias"))
+    fitted = load_file(folder / "views.safetensors")
+    weight, bias = fitted["keys.weight"], fitted["keys.bias"]
     new = count - len(bias)
     return torch.cat([weight, weight.new_zeros(new, weight.shape[1])]), torch.cat([bias, (bias.min() - 5).repeat(new)])
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trenza.cache import cache_dir
 from trenza.checkpoints import parts, public
 from trenza.checkpoints.folder import fill, load_folder, read_config
 from trenza.checkpoints.settings import parse
@@ -28,6 +29,7 @@ from trenza.systems.native import Native, NativeConfig
 from trenza.systems.pali import Pali, PaliConfig
 from trenza.systems.perceiving import Things
 from trenza.systems.producing import Producer
+from trenza.systems.remembering import Remembering
 from trenza.systems.respond import LlavaResponder
 from trenza.systems.sensing import Grids
 from trenza.systems.system_responder import Sense, SystemResponder
@@ -49,6 +51,7 @@ CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 THRESHOLD = "support_threshold"  # in config.json, in nats: `align/calibrate.py` puts it there
+THINGS = 1  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -140,6 +143,12 @@ def things(tokenizer: Tokenizer) -> Things:
     )  # fmt: skip
 
 
+def remembered(senses: Things) -> Sense:
+    """The same, but the reference pictures are sensed once a machine."""
+    made = hashlib.sha256(f"{THINGS} {digest(OBJECTS)} {digest(EVENTS)}".encode()).hexdigest()[:16]
+    return Remembering(senses, cache_dir() / "references" / f"{made}.safetensors")
+
+
 def sense(system: str) -> Sense:
     """What a trained system perceives with: the bench's towers, but for those that do without."""
     if system == "native":
@@ -167,7 +176,7 @@ def trained(folder: Path) -> StreamingResponder:
     model, tokenizer = _around(folder, config)
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
     perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
-    senses: Sense = things(tokenizer) if perceives else sense(config["system"])
+    senses: Sense = remembered(things(tokenizer)) if perceives else sense(config["system"])
     return SystemResponder(model, tokenizer, senses, end, least=least)
 
 

@@ -23,6 +23,7 @@ PATCH = 32  # pixels a side of what colours are read from
 SAME = 0.5  # intersection over union from which two boxes are one thing
 FINE_STAGE, COARSE_STAGE = 2, 4  # whose maps the glance reads: strides 8 and 16
 BATCH = 64  # things looked at in one pass
+HALF = 0.5  # of the picture's side
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class ObjectsConfig:
     rank: int  # of the table of names: names share so many directions of the tower's 1280
     glance: int  # pixels a side at which the whole picture is seen
     look: int  # pixels a side at which each thing is seen
+    closer: int = 0  # the same of a thing of more than HALF the picture, which has more to show; 0: as any other
     width: int = 64  # of the glance
     least: float = 0.5  # score below which nothing is reported; calibrated, see the model card
     sharpness: float = 1.0  # the names' scores times this, so that probabilities hold; calibrated likewise
@@ -124,9 +126,13 @@ class ObjectDetector(nn.Module):
     @torch.no_grad()
     def describe(self, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of names [K, N] and of colours [K, 9]."""
-        things = torch.cat([cut(pixels, box, self.config.look, MARGIN) for box in boxes])
         patches = torch.cat([cut(pixels, box, PATCH, 0.0) for box in boxes])
-        features = torch.cat([self.features(self.maps(normalised(part))[1]) for part in things.split(BATCH)])
+        large = (boxes[:, 2:] - boxes[:, :2]).amax(1) > HALF
+        features = torch.zeros(len(boxes), self.config.tower.width)
+        for alike, size in ((large, self.config.closer or self.config.look), (~large, self.config.look)):
+            for part in filter(len, alike.nonzero()[:, 0].split(BATCH)):
+                things = torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])
+                features[part] = self.features(self.maps(normalised(things))[1])
         logits = self.names(self.directions(features))
         colours = self.colours(normalised(patches))
         return (logits * self.config.sharpness).softmax(-1), colours.softmax(-1)
