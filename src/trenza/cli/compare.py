@@ -37,12 +37,13 @@ def run(options: argparse.Namespace) -> int:
     from trenza.align.comparison_page import page
     from trenza.align.trainer import Trainer
     from trenza.data.files import whole
-    from trenza.data.worlds.build import items
+    from trenza.data.worlds import pictures
+    from trenza.data.worlds.build import items, world_items
     from trenza.signals import Image, decode
     from trenza.systems import load
 
     asked = list(items(options.items, options.seed, "test_seed"))
-    shown = next(i.media[0] for i in asked if [m.kind for m in i.media] == ["image"])
+    shown = world_items(0, options.seed, "test_seed", family=pictures.FAMILIES[0])[0].media[0]
     picture = decode(shown.data, name="a world", kind="image")
     assert isinstance(picture, Image)
     console, report = Console(stderr=True), {}
