@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from objects import shown
 from trenza.conversation import Answer, Conversation
 from trenza.data.corpora import tables
 from trenza.data.samples import Item
 from trenza.data.worlds import albums, charts, crossing, films, papers, pictures, recordings, screens
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.phrases import phrases
-from trenza.evaluate.clustered import ANY, Estimate, ratio
+from trenza.evaluate.clustered import ANY, ratio
 from trenza.evaluate.reading import bare, iou_numbers, right
 from trenza.signals import decode
 from trenza.systems import load
@@ -165,11 +166,6 @@ def asked(split: str, seed: int, worlds: int, language: str) -> Iterator[tuple[A
         for number in range(worlds):
             for item in world_items(number, seed, split, languages=(language,), family=family):
                 yield family, item
-
-
-def shown(estimate: Estimate) -> list[float]:
-    """Value, its 95% interval, items."""
-    return [round(estimate.value, 4), round(estimate.low, 4), round(estimate.high, 4), estimate.n]
 
 
 def measure(model, split: str, seed: int, worlds: int, language: str) -> dict[str, list[float]]:

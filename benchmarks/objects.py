@@ -30,12 +30,12 @@ from trenza.align.detected import (
     SCORE,
     Known,
     known,
-    load,
     matched,
 )
 from trenza.data.corpora import pictures
 from trenza.evaluate.clustered import Estimate, ratio, statistic
 from trenza.evaluate.statistics import wilson
+from trenza.systems import load
 from trenza.towers.objects import ObjectDetector, overlap
 
 MODEL = Path(__file__).parents[1] / "src/trenza/default_objects"
@@ -153,7 +153,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.seed == CHOICE_SEED:
         parser.error(f"seed {CHOICE_SEED} is the one choices were made on; give another")
-    model = load(args.model)
+    model = load.objects(args.model)
     threads = torch.get_num_threads()
     report: dict = {
         "seed": args.seed,

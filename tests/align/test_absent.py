@@ -1,8 +1,9 @@
 """Some talks ask where something is that isn't there, and answer so; nothing else about them changes."""
 
-from trenza.align.absent import WHOLE, with_absent
+from trenza.align.absent import with_absent
 from trenza.align.conversations import Asked, Talk
 from trenza.data.samples import Media
+from trenza.data.worlds.asking import WHOLE, seen
 from trenza.systems.abstaining import abstained
 
 MEDIUM = Media("image", "png", b"never read")
@@ -24,7 +25,7 @@ def test_a_share_of_talks_asks_for_what_is_missing():
     for old, new in more:
         extra = new.asked[0]
         shown = [thing["name"] for thing in old.truth[0]["objects"]]
-        assert abstained(extra.answer) and extra.evidence == WHOLE and new.asked[1:] == old.asked
+        assert abstained(extra.answer) and extra.evidence == seen(WHOLE) and new.asked[1:] == old.asked
         named = [n for n in (f"thing {i}" for i in range(9)) if f"{n} " in extra.answer]
         assert len(named) == 1 and named[0] not in shown and named[0] in extra.question
     assert list(with_absent(given)) == made

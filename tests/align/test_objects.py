@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from trenza.align import averaging, detected, objects, scenes, seen, tower
 from trenza.data.worlds.stock import Stock, Thing, held_out
-from trenza.systems.load import OBJECTS
+from trenza.systems import load
 from trenza.towers.efficientnet import LITE2, EfficientNet, EfficientNetConfig
 from trenza.towers.objects import Glance, ObjectDetector, ObjectsConfig
 
@@ -158,7 +158,7 @@ def test_a_detector_comes_back_from_its_folder(tmp_path):
     config = ObjectsConfig(EfficientNetConfig(0.25, 0.3), ("one", "two"), 4, 64, 64, width=16, least=0.0)
     model = ObjectDetector(config).eval()
     objects.save(model, tmp_path / "detector")
-    back = detected.load(tmp_path / "detector")
+    back = load.objects(tmp_path / "detector")
     pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     assert back.config == config
     assert torch.allclose(back.detect(pixels)[0][:4, 16:21], model.detect(pixels)[0][:4, 16:21], atol=0.02)
@@ -184,7 +184,7 @@ def test_names_halfway_between_two_fits_and_new_ones_as_they_were(tmp_path):
     save_file(keys, tmp_path / "tower/views.safetensors")
     save_file({"features": torch.randn(50, width).half()}, tmp_path / "out/seen-0000.safetensors")
     averaging.average(tmp_path / "out/detector", tmp_path / "tower", tmp_path / "out")
-    back = detected.load(tmp_path / "out/detector")
+    back = load.objects(tmp_path / "out/detector")
     x = torch.randn(9, width)
     before = model.names(model.directions(x))
     halfway = (before[:, :2] + x @ keys["keys.weight"].T + keys["keys.bias"]) / 2
@@ -207,9 +207,9 @@ def test_a_thing_that_fills_the_picture_is_looked_at_closer():
 
 
 def test_the_shipped_detector_finds_the_elephant():
-    model = detected.load(OBJECTS)
+    model = load.objects()
     assert len(set(model.config.names)) == len(model.config.names)
-    assert (OBJECTS / "model.safetensors").stat().st_size <= 16_000_000
+    assert (load.OBJECTS / "model.safetensors").stat().st_size <= 16_000_000
     with Image.open(Path(__file__).parents[2] / "examples/elephant.png") as file:
         picture = file.convert("RGB").resize((256, 256))
     (rows,) = model.detect(torch.from_numpy(np.array(picture))[None])

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from trenza.align.conversations import Asked, Talk
-from trenza.conversation import Box, Evidence
+from trenza.data.worlds.asking import WHOLE, seen
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.abstaining import FORMS, absent
 
 SHARE = 0.3  # of the pictures whose things are known
 TEMPLATES = ("box", "point", "colour")
 REMEMBERED = 64  # names that a missing thing is drawn from
-WHOLE = (Evidence(0, Box(0.0, 0.0, 1.0, 1.0)),)  # seen everywhere
 
 
 def with_absent(some: Iterable[Talk]) -> Iterator[Talk]:
@@ -39,7 +38,7 @@ def with_absent(some: Iterable[Talk]) -> Iterator[Talk]:
         name = missing[rng.integers(len(missing))]
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
         question = phrases(talk.language).question(template, rng, x=name)
-        yield replace(talk, asked=(Asked(question, absent(name, talk.language), WHOLE), *talk.asked))
+        yield replace(talk, asked=(Asked(question, absent(name, talk.language), seen(WHOLE)), *talk.asked))
 
 
 def _names(truth: tuple[Any, ...]) -> list[str] | None:

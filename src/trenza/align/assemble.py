@@ -189,7 +189,7 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
     if recipe.perceive == "things":
         sense: Sense = load.things(parts.tokenizer)
-        told = f"things {load.THINGS} {load.digest(load.OBJECTS)} {load.digest(load.EVENTS)}"
+        told = load.things_told()
     else:
         sense, told = _sense(recipe.system, parts)
 

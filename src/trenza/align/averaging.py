@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from trenza.align import detected, objects, seen
+from trenza.align import objects, seen
+from trenza.systems import load
 
 SHARE = 0.5
 CLOSER = 160  # pixels a side, of things that fill the picture
@@ -21,7 +22,7 @@ CLOSER = 160  # pixels a side, of things that fill the picture
 
 @torch.no_grad()
 def average(folder: Path, tower: Path, out: Path) -> None:
-    model = detected.load(folder)
+    model = load.objects(folder)
     weight, bias = seen.keys(tower, len(model.config.names))
     own, known = model.names.weight @ model.directions.weight, weight.abs().sum(1) > 0
     mixed = torch.where(known[:, None], SHARE * own + (1 - SHARE) * weight, own)  # new names have no other key

@@ -20,11 +20,11 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from trenza.align.scenes import HUES
-from trenza.checkpoints.folder import fill, load_folder, save_folder
+from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.pictures import FAMILIES
-from trenza.errors import WeightsError
-from trenza.towers.objects import COLOURS, RIVALS, ObjectDetector, ObjectsConfig, overlap
+from trenza.systems.load import objects
+from trenza.towers.objects import COLOURS, RIVALS, ObjectDetector, overlap
 
 CHOICE_SEED = 777  # of test_seed: whatever is chosen, is chosen here
 CHOICE_WORLDS = 60
@@ -72,17 +72,6 @@ def matched(rows: Tensor, boxes: Tensor) -> list[int]:
         free[best] &= not hit
         found.append(best if hit else -1)
     return found
-
-
-def load(folder: Path) -> ObjectDetector:
-    """Raises WeightsError naming the file that is wrong."""
-    config, weights = load_folder(folder)
-    try:
-        model = ObjectDetector(ObjectsConfig.from_dict(config))
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{folder}/config.json isn't a detector of objects: {error!r}") from error
-    fill(model, weights, folder / "model.safetensors", optional=("num_batches_tracked",))
-    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def best_threshold(scores: np.ndarray, right: np.ndarray, things: int) -> tuple[float, float]:
@@ -154,7 +143,7 @@ def errors(model: ObjectDetector, pictures: list[Known]) -> dict:
 def calibrate(folder: Path, pictures: list[Known]) -> ObjectDetector:
     """Sets `least` and `sharpness` in the folder's config by these pictures."""
     config, weights = load_folder(folder)
-    model = load(folder)
+    model = objects(folder)
     model.config = replace(model.config, least=FLOOR, sharpness=1.0)
     numbers = {name: i for i, name in enumerate(model.config.names)}
     scores, right, chances, columns, things = [], [], [], [], 0

@@ -81,10 +81,12 @@ class Feed:
     def example(
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()
     ) -> Example:  # fmt: skip
-        words = self.words
-        spans = not any(m.kind == "image" for m in media)
-        turns = [turn(a, words.encode, words.after, words.end, self.places, spans) for a in asked[: self.recipe.turns]]
-        return Example(words.again if shots else words.opening, media, tuple(turns), shots)
+        turns = tuple(self._turn(media, a) for a in asked[: self.recipe.turns])
+        return Example(self.words.again if shots else self.words.opening, media, turns, shots)
+
+    def _turn(self, media: tuple[Medium, ...], said: Asked) -> Turn:
+        words, spans = self.words, not any(m.kind == "image" for m in media)
+        return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
         """Of the talks behind this one in the batch each the first turn, without its evidence; so many that a batch
@@ -93,8 +95,7 @@ class Feed:
         count = min(number % (self.recipe.shots + 1), len(batch) - 1)
         shots: list[Example] = []
         for media, asked in (batch[(number + 1 + shot) % len(batch)] for shot in range(count)):
-            spans = not any(m.kind == "image" for m in media)
-            said = turn(asked[0], words.encode, words.after, words.end, places, spans)
+            said = self._turn(media, asked[0])
             answer = [*said.answer[: said.answer.index(places.seen)], words.end] if places else said.answer
             opening = words.again if shots else words.opening
             shots.append(Example(opening, media, (Turn(said.question, answer),)))

@@ -24,7 +24,7 @@ from trenza.bridges.perceived import (
     RIVALS,
     SAID,
     TRACK_COLUMNS,
-)  # fmt: skip
+)
 from trenza.data.worlds.drawing import COLOURS as PALETTE
 from trenza.systems.examples import Medium
 from trenza.towers import figures
@@ -90,7 +90,7 @@ class Simulated:
             return [Medium("audio", self._events(truth["sounds"], rng))]
         lines, shapes = page(truth)
         ghosts = self._objects([], rng)
-        found = [self._figure(kind, box, colours, rng) for kind, box, colours in shapes]
+        found = [self._figure(kind, box, rng) for kind, box in shapes]
         return [Medium("image", torch.cat([ghosts, *found], 1)), self._lines(lines, rng)]
 
     # --- what is perceived ------------------------------------------------------------------------
@@ -120,10 +120,10 @@ class Simulated:
         row[21 + right] += 1 - spread.sum()
         return row
 
-    def _figure(self, kind: int, box: Sequence[float], share: np.ndarray | None, rng: np.random.Generator) -> Tensor:
-        """Exact but for a pixel; its colours are drawn where the truth doesn't tell them."""
+    def _figure(self, kind: int, box: Sequence[float], rng: np.random.Generator) -> Tensor:
+        """Exact but for a pixel; its colours are drawn, since the truth doesn't tell them."""
         x0, y0, x1, y1 = np.array(box) + rng.normal(0, FIGURE_JITTER, 4)
-        colours = rng.dirichlet(np.full(COLOURS + 1, 0.2)) if share is None else share
+        colours = rng.dirichlet(np.full(COLOURS + 1, 0.2))
         number = self.name_count - len(figures.NAMES) + kind
         made = figures.row(number, np.clip([y0, x0, y1, x1], 0, 1).tolist(), torch.from_numpy(colours).float())
         return made[None, None]
@@ -194,9 +194,9 @@ def _misread(text: str, rng: np.random.Generator) -> str:
     return plain if rng.random() < WITHOUT_ACCENTS else text
 
 
-# Text and its box x0 y0 x1 y1; a figure's kind (`towers/figures.NAMES`), box and colours [9].
+# Text and its box x0 y0 x1 y1; a figure's kind (`towers/figures.NAMES`) and box.
 Line = tuple[str, Sequence[float]]
-Figure = tuple[int, Sequence[float], np.ndarray | None]
+Figure = tuple[int, Sequence[float]]
 
 
 def page(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
@@ -229,9 +229,9 @@ def _chart(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
         there = [left - 0.02 - wide, y - 0.03, left - 0.02, y + 0.03]
         lines.append((name, there if flat else [x - wide / 2, 0.9, x + wide / 2, 0.94]))
     if truth["kind"] != "line":
-        return lines, [(0, box, None) for box in boxes.values()]
+        return lines, [(0, box) for box in boxes.values()]
     middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes.values()]
-    return lines, [(0, [x - MARK, y - MARK, x + MARK, y + MARK], None) for x, y in middles]
+    return lines, [(0, [x - MARK, y - MARK, x + MARK, y + MARK]) for x, y in middles]
 
 
 def _screen(elements: Sequence[dict[str, Any]]) -> tuple[list[Line], list[Figure]]:
@@ -248,10 +248,10 @@ def _screen(elements: Sequence[dict[str, Any]]) -> tuple[list[Line], list[Figure
         lines.append((e["label"], [there[0], y - 0.03, there[1], y + 0.03]))
         if kind == "switch":
             knob = x1 - 10 / 256 if state == "on" else x0 + 9 / 256
-            shapes += [(1, e["box"], None), (1, [knob - KNOB, y - KNOB, knob + KNOB, y + KNOB], None)]
+            shapes += [(1, e["box"]), (1, [knob - KNOB, y - KNOB, knob + KNOB, y + KNOB])]
             continue
         if kind != "menu":
-            shapes.append((0, e["box"], None))
+            shapes.append((0, e["box"]))
         if state:
             lines.append((state, [x0 + 0.02, y - 0.03, x0 + 0.02 + LETTER * 1.2 * len(state), y + 0.03]))
     return lines, shapes

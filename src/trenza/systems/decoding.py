@@ -85,9 +85,7 @@ class DecoderSystem(nn.Module):
 
     def cache_bytes(self, media: Sequence[Medium]) -> int:
         """What is kept of media while an answer is made: keys and values of their tokens in every layer."""
-        block = self.language.config.block
-        each = 2 * self.language.config.layers * (block.kv_heads or block.heads) * block.head_size
-        return self.media_tokens(media) * each * self.language.embedding.weight.element_size()
+        return self.language.cache_bytes(self.media_tokens(media))
 
     def carried(self, row: Row) -> Row:
         """What of a row the tokens after it need again, beside the cache."""

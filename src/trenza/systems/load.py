@@ -143,9 +143,14 @@ def things(tokenizer: Tokenizer) -> Things:
     )  # fmt: skip
 
 
+def things_told() -> str:
+    """What tells these senses from others."""
+    return f"things {THINGS} {digest(OBJECTS)} {digest(EVENTS)}"
+
+
 def remembered(senses: Things) -> Sense:
     """The same, but the reference pictures are sensed once a machine."""
-    made = hashlib.sha256(f"{THINGS} {digest(OBJECTS)} {digest(EVENTS)}".encode()).hexdigest()[:16]
+    made = hashlib.sha256(things_told().encode()).hexdigest()[:16]
     return Remembering(senses, cache_dir() / "references" / f"{made}.safetensors")
 
 

@@ -87,10 +87,7 @@ class Pali(nn.Module):
 
     def cache_bytes(self, media: Sequence[Medium]) -> int:
         """Keys and values of the encoder's tokens of media in every layer of the decoder."""
-        block = self.language.config.block
-        each = 2 * self.language.config.layers * (block.kv_heads or block.heads) * block.head_size
-        tokens = sum(m.features.shape[0] * m.features.shape[1] for m in media)
-        return tokens * each * self.language.embedding.weight.element_size()
+        return self.language.cache_bytes(sum(m.features.shape[0] * m.features.shape[1] for m in media))
 
     def encode(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         """Examples to encoder states [B, S, D] and the group of each token [B, S]."""

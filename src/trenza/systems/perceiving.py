@@ -16,6 +16,7 @@ from trenza.signals.normalise import square
 from trenza.systems.examples import Medium
 
 PIXELS = 256  # a side, of the square that detectors see
+FRAMES = 16  # looked at, of a video, evenly
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class Things:
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
         if isinstance(signal, Video):
-            frames = torch.from_numpy(np.stack([square(Image(frame), PIXELS) for frame in signal.frames]))
+            count = len(signal.frames)
+            chosen = np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int)
+            frames = torch.from_numpy(np.stack([square(Image(signal.frames[i]), PIXELS) for i in chosen]))
             assert signal.seconds is not None
-            media = [Medium("video", self.tracks(frames, signal.times, signal.seconds)[None])]
+            media = [Medium("video", self.tracks(frames, signal.times[chosen], signal.seconds)[None])]
             return [*media, *(self._media(signal.audio) if signal.audio is not None else [])]
         raise UsageError(f"a {type(signal).__name__} is no medium; give pictures, sounds or videos")

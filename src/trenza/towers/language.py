@@ -130,6 +130,12 @@ class LanguageModel(nn.Module):
         added = F.embedding((tokens - size).clamp(min=0), self.added).to(own.dtype)
         return torch.where((tokens >= size)[..., None], added, own)
 
+    def cache_bytes(self, tokens: int) -> int:
+        """Of `new_cache` for so many tokens of one row: keys and values in every layer."""
+        block = self.config.block
+        values = 2 * self.config.layers * (block.kv_heads or block.heads) * block.head_size
+        return tokens * values * self.embedding.weight.element_size()
+
     def new_cache(self, batch: int, length: int) -> KVCache:
         block = self.config.block
         kv_heads, dtype = block.kv_heads or block.heads, self.embedding.weight.dtype

@@ -14,7 +14,6 @@ from torch import Tensor
 from trenza.bridges.perceived import RIVALS, TRACK_COLUMNS
 from trenza.towers.objects import ObjectDetector, overlap
 
-FRAMES = 16  # looked at, of a video, evenly
 MOST = 12  # things of one video
 SAME = 0.3  # intersection over union from which the next frame's box is the same thing
 GAP = 2  # frames that a thing may be lost for
@@ -58,17 +57,16 @@ def follow(detector: ObjectDetector, frames: Tensor, times: np.ndarray, end: flo
     Columns: 0-7 numbers of the likeliest names, 8-15 their probabilities, 16-17 when it comes and goes (seconds),
     18-21 its first box (y0 x0 y1 x1, 0..1), 22-25 its last, 26 the score, 27-35 the probabilities of the colours.
     """
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int))
-    until = [*(float(times[i]) for i in chosen[1:]), end]  # a frame is seen until the next
-    tracks = linked(detector.find(frames[chosen]))
+    until = [*(float(t) for t in times[1:]), end]  # a frame is seen until the next
+    tracks = linked(detector.find(frames))
     rows = []
     for track in sorted(tracks, key=lambda t: -len(t.at))[:MOST]:
         looks = np.unique(np.linspace(0, len(track.at) - 1, LOOKS).round().astype(int))
-        seen = [detector.describe(frames[chosen[track.at[i]]], track.boxes[i][None]) for i in looks]
+        seen = [detector.describe(frames[track.at[i]], track.boxes[i][None]) for i in looks]
         names, colours = (torch.cat(part).mean(0) for part in zip(*seen, strict=True))
         best = names.topk(min(RIVALS, len(names)))
         short = (0, RIVALS - len(best.values))
-        span = torch.tensor([float(times[chosen[track.at[0]]]), until[track.at[-1]]])
+        span = torch.tensor([float(times[track.at[0]]), until[track.at[-1]]])
         score = torch.tensor([float(np.mean(track.scores))])
         rows.append(torch.cat([
             F.pad(best.indices.float(), short), F.pad(best.values, short), span, track.boxes[0], track.boxes[-1],
