@@ -106,6 +106,7 @@ def test_the_page_tells_figures_and_who_is_easier_to_serve():
     [
         (["system=blip2_stage1"], "blip2_stage1 is no system of its own"),
         (["sistem=llava"], "did you mean 'system'"),
+        (["perceive=things"], "perceive: only grid is compared"),
     ],
 )
 def test_recipes_that_cant_be_compared_are_refused(changes, told, recipe, capsys):

@@ -35,7 +35,7 @@ class Step(nn.Module):
         super().__init__()
         self.system = system
 
-    def forward(self, examples: list[Example]) -> tuple[Tensor, int]:
+    def forward(self, examples: list[Example]) -> tuple[Tensor, float]:
         return self.system.loss(examples)
 
 
@@ -177,7 +177,7 @@ class Trainer:
         seconds = time.perf_counter() - begun
         read = sum(len(t.question) + len(t.answer) for e in examples for t in e.turns)
         return {
-            "step": step, "loss": mean, "answer_tokens": int(both[1]), "conversations": self.recipe.batch,
+            "step": step, "loss": mean, "weight": round(float(both[1]), 2), "conversations": self.recipe.batch,
             "seconds": round(seconds, 3), "tokens_per_second": round(read / seconds, 1), "rate": share,
             "gradient_norm": float(norm),
         }  # fmt: skip

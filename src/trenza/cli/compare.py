@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("two recipes write to the same folder; give each its own out:")
     if "blip2_stage1" in {r.system for r in read.values()}:
         raise UsageError("blip2_stage1 is no system of its own: train it first and compare blip2, which starts from it")
+    if other := [name for name, r in read.items() if r.perceive != "grid"]:
+        raise UsageError(f"{other[0]}: perceive: only grid is compared, since all share its towers; leave it out")
     from trenza.align import assemble, comparing
     from trenza.align.comparison_page import page
     from trenza.align.trainer import Trainer

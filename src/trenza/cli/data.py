@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--embed", nargs="?", const="", metavar="MODEL",
         help="let a model's embedding find more near duplicates of pictures, as crops are (default: the embedded one)",
     )  # fmt: skip
-    audit.add_argument("--ocr", action="store_true", help="look for private data in pictures too; needs rapidocr")
+    audit.add_argument("--ocr", action="store_true", help="look for private data in pictures too")
     audit.add_argument(
         "--fail-if", nargs="+", default=[], metavar="NAME>LIMIT", help='such as "duplicates>0" "text>2%%"'
     )
@@ -171,10 +171,8 @@ def embedder(model: str) -> Callable[[Media], np.ndarray | None]:
 
 
 def _reader() -> Callable[[Media], str]:
-    try:
-        from rapidocr_onnxruntime import RapidOCR
-    except ImportError as error:
-        raise UsageError("--ocr needs RapidOCR; install it: pip install trenza[read]") from error
+    from rapidocr_onnxruntime import RapidOCR
+
     from trenza.signals import Image, decode
 
     engine = RapidOCR()
