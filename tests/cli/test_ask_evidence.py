@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from trenza.cli import boxes
 from trenza.cli.main import main
 from trenza.conversation import Answer, Box, Evidence, Span, Usage
 from trenza.systems import load
@@ -61,3 +62,10 @@ def test_a_folder_that_cant_be_written_is_an_error(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["ask", "--boxes", str(tmp_path / "file" / "in"), ELEPHANT, ELEPHANT, "What?"]) == 2
     assert "give another folder" in capsys.readouterr().err
+
+
+def test_an_answer_without_boxes_says_that_nothing_was_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(boxes, "draw", lambda *given: iter(()))
+    assert main(["ask", "--boxes", str(tmp_path / "seen"), ELEPHANT, ELEPHANT, "What?"]) == 0
+    assert "names no box in a picture" in capsys.readouterr().err
+    assert not (tmp_path / "seen").exists()

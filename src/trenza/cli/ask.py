@@ -69,8 +69,11 @@ def run(options: argparse.Namespace) -> int:
     elif not options.stream:
         print(answer.text)
     if options.boxes is not None:
-        for path, count in boxes.draw(options.boxes, options.file, media, answer.evidence):
+        drawn = list(boxes.draw(options.boxes, options.file, media, answer.evidence))
+        for path, count in drawn:
             print(f"{path}: {count} {'box' if count == 1 else 'boxes'}", file=sys.stderr)
+        if not drawn:
+            print("trenza: note: the answer names no box in a picture, so --boxes wrote nothing", file=sys.stderr)
     for what in responder.warnings:
         print(f"trenza: note: {what}", file=sys.stderr)
     if options.timings:
