@@ -100,6 +100,8 @@ class Oracle:
     def _asked_of_picture(self, conversation: Conversation):
         """The item and the thing asked for, in POPE's words; or the item alone, for a description."""
         *media, text = (p.signal for p in conversation.parts)
+        if any(tuple(media) == self.originals[index].media for index, _, _ in self.known.get(text, ())):
+            return None  # a world's own question that happens to be worded alike, with its own order of choices
         item = self.pictures.get(media[0].content_hash) if media else None
         for language in PRESENT:
             before, after = PRESENT[language].split("{x}")
