@@ -17,6 +17,7 @@ from trenza.systems.answering import Sampling
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.examples import Example, Medium
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
+from trenza.systems.places import LOOKS
 from trenza.systems.references import pictures, references
 from trenza.systems.system_responder import SystemResponder
 
@@ -124,24 +125,25 @@ def test_sampling_follows_its_seed(responder):
 def test_support_is_the_scores_difference_to_the_references(responder):
     got = responder.support_for(ASKED, "house")
     tokens = responder.tokenizer.encode("house")
-    log_p = [
-        float(responder.system.score(responder.prompt(Conversation.ask("What?", picture)).example, [tokens])[0])
-        for picture in (HOUSE, *references(HOUSE))
-    ]
+    log_p = [log_p_of(responder, Conversation.ask("What?", picture), tokens) for picture in (HOUSE, *references(HOUSE))]
     expected = log_p[0] - float(torch.tensor(log_p[1:]).exp().mean().log())
     assert got.total == pytest.approx(expected, abs=1e-3) and abs(expected) > 1e-3
     assert got.per_token == pytest.approx(got.total / len(tokens))
     assert responder.respond(ASKED, Sampling(max_tokens=3)).support is not None
 
 
-def test_scores_are_log_probabilities_of_whole_answers(responder):
-    example = responder.prompt(ASKED).example
-    seen = responder.places.seen
-    expected = responder.system.score(example, [[*responder.tokenizer.encode(c), seen] for c in ("yes", "no")])
-    assert responder.score(ASKED, ["yes", "no"]) == pytest.approx(expected.tolist(), abs=1e-4)
-    place = responder.places.position(0.5)
-    scored = responder.system.score(example, [[place, place, seen]])
-    assert responder.score(ASKED, ["[0.5, 0.5]"]) == pytest.approx(scored.tolist(), abs=1e-4)
+def log_p_of(responder, asked: Conversation, answer: list[int]) -> float:
+    """By one sequence: the evidence that the system gives here, then the answer."""
+    example, places = responder.prompt(asked).example, responder.places
+    look = places.looked(responder.system.generate(example, places.seen, LOOKS))
+    whole, before = responder.system.score(example, [[*look, *answer], look]).tolist()
+    return whole - before
+
+
+def test_scores_are_log_probabilities_of_whole_answers_behind_the_evidence(responder):
+    encode, end, place = responder.tokenizer.encode, responder.end, responder.places.position(0.5)
+    expected = [log_p_of(responder, ASKED, [*a, end]) for a in (encode("yes"), encode("no"), [place, place])]
+    assert responder.score(ASKED, ["yes", "no", "[0.5, 0.5]"]) == pytest.approx(expected, abs=1e-3)
 
 
 def test_evidence_points_to_the_part_and_places_are_told_whole(responder):
@@ -149,7 +151,7 @@ def test_evidence_points_to_the_part_and_places_are_told_whole(responder):
     asked = Conversation((Message("user", parts),))
     places, encode = responder.places, responder.tokenizer.encode
     where = Evidence(0, Box(0.25, 0.5, 0.75, 1.0))
-    tokens = [*places.write("At [0.5, 0.25] it is", encode, False), *places.evidence((where,))]
+    tokens = [*places.evidence((where,)), *places.write("At [0.5, 0.25] it is", encode, False)]
 
     class Says:
         def generate(self, example: Example, end: int, most: int) -> list[int]:

@@ -77,4 +77,4 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
     question = [*encode(said.question), *after]
     if places is None:
         return Turn(question, [*encode(said.answer), end])
-    return Turn(question, [*places.write(said.answer, encode, spans), *places.evidence(said.evidence), end])
+    return Turn(question, [*places.evidence(said.evidence), *places.write(said.answer, encode, spans), end])

@@ -96,7 +96,7 @@ class Feed:
         shots: list[Example] = []
         for media, asked in (batch[(number + 1 + shot) % len(batch)] for shot in range(count)):
             said = self._turn(media, asked[0])
-            answer = [*said.answer[: said.answer.index(places.seen)], words.end] if places else said.answer
+            answer = places.parted(said.answer)[1] if places else said.answer
             opening = words.again if shots else words.opening
             shots.append(Example(opening, media, (Turn(said.question, answer),)))
         return tuple(shots)

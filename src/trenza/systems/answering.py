@@ -32,7 +32,10 @@ class Sampling:
 
 @dataclass
 class Timings:
-    """Seconds of each phase of the last answer; 0 for a phase that happens elsewhere."""
+    """Seconds of each phase of the last answer; 0 for a phase that happens elsewhere.
+
+    first_token: from the question to the answer's first word, behind its evidence where that comes first.
+    """
 
     encode: float = 0.0
     prefill: float = 0.0

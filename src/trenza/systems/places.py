@@ -1,7 +1,8 @@
 """Places and times as words: tokens added behind the vocabulary, so that every system can locate.
 
 As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
-is two tokens of 0.1 s. Behind an answer's SEEN token stands its evidence: the number of the medium, then a place.
+is two tokens of 0.1 s. A system looks before it speaks: first its evidence, each the number of a medium and a place,
+then SEEN, then the answer, which so can be read off the evidence (compare Shikra, Chen et al. 2023, section 3.3).
 """
 
 import json
@@ -21,8 +22,9 @@ STEPS = 301  # times 0.0 to 30.0 s
 MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 4  # places given with one answer
+LOOKS = 5 * MOST_EVIDENCE  # tokens of it at most
 WAVES = 20  # along a scale, that its first embeddings are made of
-EVIDENCE = 0.25  # weight of evidence in the loss: its many tokens would drown an answer of one word
+EVIDENCE = 0.5  # weight of evidence in the loss: its many tokens would drown an answer of one word
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
 
 
@@ -58,7 +60,7 @@ class Places:
 
     @property
     def seen(self) -> int:
-        """The token that ends an answer and opens its evidence."""
+        """The token that ends the evidence and opens the answer."""
         return self.base + BINS + STEPS + MEDIA
 
     def position(self, value: float) -> int:
@@ -74,15 +76,28 @@ class Places:
         return [self.time(where.start), self.time(where.end)]
 
     def evidence(self, found: tuple[Evidence, ...]) -> list[int]:
-        """SEEN and at most MOST_EVIDENCE places; quoted text has none. Raises UsageError past MEDIA media."""
-        tokens = [self.seen]
+        """At most MOST_EVIDENCE places and SEEN; quoted text has none. Raises UsageError past MEDIA media."""
+        tokens = []
         for e in found[:MOST_EVIDENCE]:
             if isinstance(e.where, str):
                 continue
             if e.part >= MEDIA:
                 raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
             tokens += [self.base + BINS + STEPS + e.part, *self.place(e.where)]
-        return tokens
+        return [*tokens, self.seen]
+
+    def parted(self, tokens: list[int]) -> tuple[list[int], list[int]]:
+        """What a system wrote as its evidence, SEEN left out, and the answer's own tokens."""
+        if self.seen in tokens:
+            cut = tokens.index(self.seen)
+            return tokens[:cut], tokens[cut + 1 :]
+        looking = bool(tokens) and self.base + BINS + STEPS <= tokens[0] < self.seen
+        return (tokens, []) if looking else ([], tokens)
+
+    def looked(self, tokens: list[int]) -> list[int]:
+        """What a system wrote up to SEEN as evidence that an answer can stand behind; words among it end it."""
+        words = next((i for i, t in enumerate(tokens) if t < self.base), len(tokens))
+        return [*tokens[:words], self.seen]
 
     # --- answers as text --------------------------------------------------------------------------
 
@@ -109,19 +124,19 @@ class Places:
         return tokens + (encode(answer[at:]) if at < len(answer) else [])
 
     def read(self, tokens: list[int], decode, fits: Sequence[Fit] = ()) -> tuple[str, tuple[Evidence, ...]]:
-        """What `write` and `evidence` made, back to text and evidence. Places that are none are left out.
+        """What `evidence` and `write` made, back to text and evidence. Places that are none are left out.
 
         fits: of each medium, from what the tower sees back to the picture; the text speaks of the medium in which its
         first evidence lies, or else of the first.
         """
-        cut = tokens.index(self.seen) if self.seen in tokens else len(tokens)
-        found = self._found(tokens[cut + 1 :], fits)
+        looks, said = self.parted(tokens)
+        found = self._found(looks, fits)
         about = next((e.part for e in found if e.part < len(fits)), 0)
         fit = fits[about] if fits else as_it_is
         text = ""
         words: list[int] = []
         run: list[int] = []
-        for token in [*tokens[:cut], -1]:
+        for token in [*said, -1]:
             if token >= self.base:
                 run.append(token)
                 continue
@@ -176,7 +191,7 @@ class Places:
         """Token numbers [n] to neighbours [n, 5] and their shares: bins next to the true one are nearly right.
 
         Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin. targets:
-        whole answers, one behind another; what stands behind their SEEN weighs EVIDENCE.
+        evidence and answers, one behind another; what stands before a SEEN weighs EVIDENCE.
         """
         offset = torch.arange(-2, 3)
         share = torch.tensor(SPREAD)
@@ -188,12 +203,11 @@ class Places:
         near = torch.minimum(torch.maximum(targets[:, None] + offset, low), high)
         sharp = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
         shares = torch.where(scaled, share, sharp)
-        behind, weights = False, []
-        for token in targets.tolist():
-            behind = behind and token >= self.base  # an answer's end is a word
-            weights.append(EVIDENCE if behind else 1.0)
-            behind = behind or token == self.seen
-        return torch.where(scaled, near, targets[:, None]), shares * torch.tensor(weights)[:, None]
+        looking, weights = False, []
+        for token in reversed(targets.tolist()):
+            looking = (looking and token >= self.base) or token == self.seen  # the end of an answer before is a word
+            weights.append(EVIDENCE if looking else 1.0)
+        return torch.where(scaled, near, targets[:, None]), shares * torch.tensor(weights[::-1])[:, None]
 
 
 _DOWN = '"y": '

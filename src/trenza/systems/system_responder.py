@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.conversation import Answer, Conversation, Evidence, Support, Usage
@@ -21,7 +20,7 @@ from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, System, Turn
-from trenza.systems.places import Fit, Places, as_it_is
+from trenza.systems.places import LOOKS, Fit, Places, as_it_is
 from trenza.systems.references import references
 from trenza.systems.splice import Piece
 
@@ -132,15 +131,18 @@ class SystemResponder:
         begun = time.perf_counter()
         prompt = self.prompt(conversation)
         encoded = time.perf_counter()
-        room = min(sampling.max_tokens, self.context - prompt.words - prompt.media_tokens)
         tokens: list[int] = []
-        first = 0.0
+        begun_saying = first = 0.0
         text = sent = ""
-        for token in self._tokens(prompt.example, room, sampling):
+        for token in self._tokens(prompt.example, self._room(prompt, sampling), sampling):
             first = first or time.perf_counter()
             tokens.append(token)
+            if len(self._said(tokens)) > sampling.max_tokens:
+                tokens.pop()
+                break
             if self.places and token >= self.places.base:
                 continue  # a place is told when all its numbers are there
+            begun_saying = begun_saying or time.perf_counter()
             text = self._read(tokens, conversation)[0]
             cut = cut_at_stop(text, sampling.stop)
             if cut is not None:
@@ -160,8 +162,8 @@ class SystemResponder:
         worth = self._support(prompt, answer) if support and prompt.media and answer else None
         first = first or decoded
         self.timings = Timings(
-            encoded - begun, first - encoded, (decoded - first) / max(1, len(tokens) - 1), first - begun,
-            time.perf_counter() - decoded,
+            encoded - begun, first - encoded, (decoded - first) / max(1, len(tokens) - 1),
+            (begun_saying or decoded) - begun, time.perf_counter() - decoded,
         )  # fmt: skip
         usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
         return Answer(text.strip(), evidence, worth, usage, abstained(text))
@@ -177,9 +179,14 @@ class SystemResponder:
             raise UsageError(f"{type(self.system).__name__} answers greedily; leave the temperature at 0")
         yield from self.system.generate(example, self.end, most)
 
+    def _room(self, prompt: Prompt, sampling: Sampling) -> int:
+        """Tokens that may be made: of the answer, and before it of its evidence."""
+        looks = LOOKS + 1 if self.places else 0
+        return min(sampling.max_tokens + looks, self.context - prompt.words - prompt.media_tokens)
+
     def _said(self, tokens: list[int]) -> list[int]:
         """The answer's own tokens, without its evidence."""
-        return tokens[: tokens.index(self.places.seen)] if self.places and self.places.seen in tokens else tokens
+        return self.places.parted(tokens)[1] if self.places else tokens
 
     def _read(self, tokens: list[int], conversation: Conversation) -> tuple[str, tuple[Evidence, ...]]:
         """Text and evidence, which the system gives by the number of the medium, by that of the part."""
@@ -199,10 +206,11 @@ class SystemResponder:
         if not (isinstance(system, DecoderSystem) and system.among_words):
             return [self.respond(c, support=False) for c in conversations]
         prompts = [self.prompt(c) for c in conversations]
-        rooms = [min(Sampling().max_tokens, self.context - p.words - p.media_tokens) for p in prompts]
+        rooms = [self._room(p, Sampling()) for p in prompts]
         answers = []
-        rows = batch.greedy(system.language, self._rows(system, prompts), self.end, rooms)
+        rows = batch.greedy(system.language, self._rows(system, [p.example for p in prompts]), self.end, rooms)
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
+            tokens = tokens[: len(tokens) - max(0, len(self._said(tokens)) - Sampling().max_tokens)]
             told, evidence = self._read(tokens, conversation)
             usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
             answers.append(Answer(told.strip(), evidence, None, usage, abstained(told)))
@@ -211,12 +219,11 @@ class SystemResponder:
     def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
         """`score` of each conversation's candidates; whatever prompts share is computed once where they are words."""
         self._sense_ahead([conversation for conversation, _ in requests])
-        system = self.system
-        if not (isinstance(system, DecoderSystem) and system.among_words):
-            return [self.score(*request) for request in requests]
-        rows = self._rows(system, [self.prompt(conversation) for conversation, _ in requests])
-        answers = [[self._whole(c, conversation) for c in candidates] for conversation, candidates in requests]
-        return batch.log_likelihoods(system.language, rows, answers)
+        examples = [self.prompt(conversation).example for conversation, _ in requests]
+        answers = [
+            [[*self._written(c, conversation), self.end] for c in candidates] for conversation, candidates in requests
+        ]
+        return self._log_p(examples, answers)
 
     def _sense_ahead(self, conversations: Sequence[Conversation]) -> None:
         """Towers see the media of some conversations together."""
@@ -226,20 +233,38 @@ class SystemResponder:
 
     @staticmethod
     @torch.no_grad()
-    def _rows(system: DecoderSystem, prompts: Sequence[Prompt]) -> list[list[Piece]]:
-        rows = system.prompts([p.example for p in prompts])
-        return [[*row, p.example.turns[0].question] for row, p in zip(rows, prompts, strict=True)]
+    def _rows(system: DecoderSystem, examples: Sequence[Example]) -> list[list[Piece]]:
+        rows = system.prompts(examples)
+        return [[*row, e.turns[0].question] for row, e in zip(rows, examples, strict=True)]
 
     # --- scores -----------------------------------------------------------------------------------
 
     def score(self, conversation: Conversation, candidates: Sequence[str]) -> list[float]:
-        """log p of each candidate as the whole answer, its end included, in nats."""
-        example = self.prompt(conversation).example
-        return self._score(example, [self._whole(c, conversation) for c in candidates]).tolist()
+        """log p of each candidate as the whole answer, its end included, in nats.
 
-    def _whole(self, answer: str, conversation: Conversation) -> list[int]:
-        """An answer's tokens and its end: behind it may stand evidence, whatever it is."""
-        return [*self._written(answer, conversation), self.places.seen if self.places else self.end]
+        Where the system gives evidence, behind the evidence that it gives here: an answer is read off it.
+        """
+        return self.score_many([(conversation, candidates)])[0]
+
+    @torch.no_grad()
+    def _log_p(self, examples: Sequence[Example], answers: Sequence[Sequence[list[int]]]) -> list[list[float]]:
+        """log p of each example's answers, behind the evidence that the system gives for it."""
+        system, places = self.system, self.places
+        if isinstance(system, DecoderSystem) and system.among_words:
+            rows = self._rows(system, examples)
+            if places:
+                looks = batch.greedy(system.language, rows, places.seen, [LOOKS] * len(rows))
+                rows = [[*row, places.looked(look)] for row, look in zip(rows, looks, strict=True)]
+            return batch.log_likelihoods(system.language, rows, answers)
+        found = []
+        for example, own in zip(examples, answers, strict=True):
+            if places is None:
+                found.append(system.score(example, own).tolist())
+                continue
+            look = places.looked(system.generate(example, places.seen, LOOKS))
+            before, *whole = system.score(example, [look, *([*look, *answer] for answer in own)]).tolist()
+            found.append([log_p - before for log_p in whole])
+        return found
 
     def _written(self, answer: str, conversation: Conversation) -> list[int]:
         if self.places is None:
@@ -248,10 +273,6 @@ class SystemResponder:
         spans = not any(isinstance(signal, Image) for signal in signals)
         fit = _fitted(signals[0], into_square) if signals else as_it_is
         return self.places.write(answer, self.tokenizer.encode, spans, fit)
-
-    @torch.no_grad()
-    def _score(self, example: Example, answers: Sequence[Sequence[int]]) -> Tensor:
-        return self.system.score(example, answers)
 
     def support_for(self, conversation: Conversation, answer: str) -> Support | None:
         """How much the media raised this answer, its end left out; None without media or answer."""
@@ -262,12 +283,13 @@ class SystemResponder:
         """Over the reference media (DESIGN section 2), which are sensed once for media of the same length."""
         banks = [self._bank(signal) for _, signal in prompt.media]
         own = [m for e in (*prompt.example.before, prompt.example) for m in e.media]
-        log_p = [float(self._score(prompt.example, [answer])[0])]
+        examples = [prompt.example]
         for number in range(min(len(bank) for bank in banks)):
             instead = [m for bank in banks for m in bank[number]]
             assert len(instead) == len(own), "references have the media of what they stand for"
-            log_p.append(float(self._score(_replaced(prompt.example, iter(instead)), [answer])[0]))
-        return raised(log_p[0], log_p[1:], len(answer), self.least)
+            examples.append(_replaced(prompt.example, iter(instead)))
+        first, *others = (log_p for (log_p,) in self._log_p(examples, [[answer]] * len(examples)))
+        return raised(first, others, len(answer), self.least)
 
     @torch.no_grad()
     def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
