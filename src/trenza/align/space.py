@@ -185,6 +185,17 @@ def keep_references(heads: Heads, data: Features, seed: int) -> None:
     heads.texts.copy_(heads.embed("text", data.text_states[drawn]))
 
 
+def fresh(data: Features, seed: int) -> Heads:
+    """Untrained heads that know the features' means and deviations."""
+    torch.manual_seed(seed)
+    heads = Heads(SpaceConfig(WIDTH, HIDDEN, LAYERS, PIXELS))
+    for kind, states in (("text", data.text_states), ("image", data.seen)):
+        norm = heads.towers[kind].norm
+        assert isinstance(norm, Standard)
+        norm.fit(states)
+    return heads
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path, required=True)
@@ -193,14 +204,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hold-out", action="store_true", help="leave some training stamps out and find them by name")
     args = parser.parse_args()
-    torch.manual_seed(args.seed)
     data = Features(args.features, args.hold_out)
-    config = SpaceConfig(WIDTH, HIDDEN, LAYERS, PIXELS)
-    heads = Heads(config)
-    for kind, states in (("text", data.text_states), ("image", data.seen)):
-        norm = heads.towers[kind].norm
-        assert isinstance(norm, Standard)
-        norm.fit(states)
+    heads = fresh(data, args.seed)
     rows: list[dict] = []
 
     def log(row: dict) -> None:
@@ -211,7 +216,7 @@ def main() -> None:
     keep_references(heads, data, args.seed)
     weights = {name: tensor.half() for name, tensor in heads.state_dict().items()}
     curve = "".join(json.dumps(row) + "\n" for row in rows)
-    save_folder(args.out, {"system": "space", **asdict(config)}, weights, {"metrics.jsonl": curve})
+    save_folder(args.out, {"system": "space", **asdict(heads.config)}, weights, {"metrics.jsonl": curve})
 
 
 if __name__ == "__main__":
