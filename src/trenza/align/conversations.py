@@ -2,16 +2,19 @@
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from trenza.align import questions
-from trenza.conversation import Evidence
+from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item, Media, Pair
 from trenza.systems.examples import Turn
 from trenza.systems.places import Places
 
 MOST_TURNS = 8
+SAME = 0.01  # of a side, or of a second
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,45 @@ def _grouped(samples: list[Pair | Item]) -> Iterator[Talk]:
 def asked(sample: Pair | Item) -> Asked:
     """An item as it is; a pair as a question after what it shows or says, worded by its key."""
     if isinstance(sample, Item):
-        return Asked(sample.question, sample.answer, sample.evidence)
+        return Asked(sample.question, sample.answer, ordered(sample))
     rng = random.Random(hashlib.sha256(sample.key.encode()).digest())
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
+
+
+def ordered(item: Item) -> tuple[Evidence, ...]:
+    """An item's evidence as its question names it, then medium by medium, from left to right or in time.
+
+    A worlds' question may name a second what the world drew first. Evidence that always stands in the same order can be
+    foretold, and it tells which place belongs to which name. Other evidence keeps its order, which is its answer's.
+    """
+    media = item.truth.get("media", ()) if isinstance(item.truth, dict) else ()
+    if not any("objects" in m or "sounds" in m for m in media):
+        return item.evidence
+    question = item.question.lower()
+
+    def key(e: Evidence) -> tuple[int, int, float]:
+        name = _name_at(e.where, media[e.part]) if e.part < len(media) else ""
+        found = re.search(rf"\b{re.escape(name.lower())}\b", question) if name else None
+        along = (e.where.x0 + e.where.x1) / 2 if isinstance(e.where, Box) else getattr(e.where, "start", 0.0)
+        return (found.start() if found else len(question), e.part, along)
+
+    return tuple(sorted(item.evidence, key=key))
+
+
+def _name_at(where: Box | Span | str, truth: dict[str, Any]) -> str:
+    """What a world says is at a place of its medium; a thing of a film is anywhere on its way."""
+    if isinstance(where, Box):
+        corners = (where.x0, where.y0, where.x1, where.y1)
+        for thing in truth.get("objects", ()):
+            boxes = [b for b in thing.get("boxes", [thing.get("box")]) if b]
+            around = [*(min(b[i] for b in boxes) for i in (0, 1)), *(max(b[i] for b in boxes) for i in (2, 3))]
+            if max(abs(a - b) for a, b in zip(corners, around, strict=True)) < SAME:
+                return thing["name"]
+    if isinstance(where, Span):
+        for sound in truth.get("sounds", ()):
+            if max(abs(where.start - sound["start"]), abs(where.end - sound["end"])) < SAME:
+                return sound["name"]
+    return ""
 
 
 def turn(said: Asked, encode, after: list[int], end: int, places: Places | None, spans: bool) -> Turn:
