@@ -64,10 +64,11 @@ def _grouped(samples: list[Pair | Item]) -> Iterator[Talk]:
 
 
 def asked(sample: Pair | Item) -> Asked:
-    """An item as it is; a pair as a question after what it shows or says, worded by its key."""
-    if isinstance(sample, Item):
-        return Asked(sample.question, sample.answer, ordered(sample))
+    """An item, some with their choices; a pair as a question after what it shows or says, worded by its key."""
     rng = random.Random(hashlib.sha256(sample.key.encode()).digest())
+    if isinstance(sample, Item):
+        question = questions.with_options(sample.question, sample.choices, sample.language, rng)
+        return Asked(question, sample.answer, ordered(sample))
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
 
 

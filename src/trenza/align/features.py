@@ -17,6 +17,7 @@ import torch
 
 from trenza.align.absent import with_absent
 from trenza.align.conversations import Asked, Talk, talks
+from trenza.align.described import with_descriptions
 from trenza.cache import cache_dir
 from trenza.data.files import Broken
 from trenza.data.samples import evidence_from_json, evidence_to_json
@@ -24,7 +25,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 4  # of what is kept: counts up when it changes
+VERSION = 5  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -51,7 +52,7 @@ def _seen(shard: Path, look: Look, limit: int | None, lost: list[str]) -> Iterat
             else:
                 yield sample
 
-    every = islice(with_absent(talks(whole())), limit)
+    every = islice(with_absent(with_descriptions(talks(whole()))), limit)
     number = 0
     while some := list(islice(every, AT_ONCE)):
         try:

@@ -1,6 +1,7 @@
 """How people ask for a name: the questions of the naming stage. The tests ask in words of their own."""
 
 import random
+from collections.abc import Sequence
 
 PICTURE = (
     "What is this?", "What is it?", "What is in the picture?", "What is in this image?",
@@ -52,6 +53,22 @@ OF_PAIRS = {
         "audio": ("¿Qué oyes?", "¿Qué hace este sonido?", "¿Qué es este sonido?", "Nombra lo que oyes."),
     },
 }
+# What may be answered is told along with a question, in the forms of quizzes; `evaluate/cases.py` has others.
+OPTIONS = {
+    "en": ("{q} Choose one: {flat}.", "{q}\nChoices: {flat}", "Pick the right one of {flat}. {q}", "{q}\n{lines}"),
+    "es": ("{q} Elige: {flat}.", "{q}\nPosibilidades: {flat}", "Elige lo correcto entre {flat}. {q}", "{q}\n{lines}"),
+}
+OPTIONS_SHARE = 0.2  # of the questions that have choices
+
+
+def with_options(question: str, choices: Sequence[str], language: str, rng: random.Random) -> str:
+    """The question as it is, or for a share with its choices."""
+    if not choices or language not in OPTIONS or rng.random() >= OPTIONS_SHARE:
+        return question
+    lines = "\n".join(f"* {choice}" for choice in choices)
+    return rng.choice(OPTIONS[language]).format(q=question, flat=", ".join(choices), lines=lines)
+
+
 SPOKEN = ("espeak", "stamp-voices", "asterisk", "pocketsphinx")  # corpora of voices
 
 
