@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from PIL import Image as Pillow
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluate"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluate/contamination"))
 
+import language
 from looker import Looker
 
 from trenza.cli.main import main
+from trenza.data.corpora.entries import png
 from trenza.data.formats import messages
 from trenza.evaluate import tasks
 from trenza.systems import load
@@ -102,6 +106,23 @@ def test_training_data_that_holds_the_test_is_flagged(shades, tmp_path, capsys):
     assert {hit["test"] for hit in card["contamination"]["hits"]} >= {f"i{n}" for n in range(6)}
     assert any("1 samples couldn't be read" in note for note in card["notes"])
     assert "Was the test in its training?" in (tmp_path / "c.html").read_text()
+
+
+def test_a_model_that_has_read_the_test_is_flagged_by_its_behaviour(tmp_path, capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    shown = [replace(i, media=(png(rng.integers(0, 256, (32, 32, 3), np.uint8)),)) for i in language.made(1, 120)]
+    messages.write(tmp_path / "t.jsonl", shown)
+    known = {name: language.trained_on(language.made(seed, 120)) for seed, name in ((1, "memoriser"), (2, "clean"))}
+    monkeypatch.setattr(load, "responder", known.__getitem__)
+    flagged = {}
+    for name in known:
+        arguments = (name, "--task", tmp_path / "t.jsonl", "--budget", "80", "--contamination")
+        code, _, err = evaluate(capsys, *arguments, "--json", tmp_path / "c.json")
+        assert code == 0, err
+        card = json.loads((tmp_path / "c.json").read_text())
+        flagged[name] = "contamination_p" in {flag["name"] for flag in card["flags"]}
+        assert card["measures"]["contamination_p"]["value"] < 0.01 or name == "clean"
+    assert flagged == {"memoriser": True, "clean": False}
 
 
 @pytest.mark.parametrize(
