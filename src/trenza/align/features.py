@@ -18,6 +18,7 @@ import torch
 from trenza.align.absent import with_absent
 from trenza.align.conversations import Asked, Talk, talks
 from trenza.align.described import with_descriptions
+from trenza.align.drills import with_drills
 from trenza.cache import cache_dir
 from trenza.data.files import Broken
 from trenza.data.samples import evidence_from_json, evidence_to_json
@@ -25,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 5  # of what is kept: counts up when it changes
+VERSION = 6  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -52,7 +53,7 @@ def _seen(shard: Path, look: Look, limit: int | None, lost: list[str]) -> Iterat
             else:
                 yield sample
 
-    every = islice(with_absent(with_descriptions(talks(whole()))), limit)
+    every = islice(with_absent(with_descriptions(with_drills(talks(whole())))), limit)
     number = 0
     while some := list(islice(every, AT_ONCE)):
         try:

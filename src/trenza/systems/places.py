@@ -24,7 +24,8 @@ COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 7  # places given with one answer: as many as things that a world has counted
 LOOKS = 5 * MOST_EVIDENCE  # tokens of it at most
 WAVES = 20  # along a scale, that its first embeddings are made of
-EVIDENCE = 0.5  # weight of evidence in the loss: its many tokens would drown an answer of one word
+EVIDENCE = 0.25  # weight of evidence in the loss: its many tokens would drown an answer of one word
+ANSWER = 2.0  # weight of an answer's tokens, over the root of their number: "yes" counts nearly as much as a whole form
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
 
 
@@ -191,7 +192,7 @@ class Places:
         """Token numbers [n] to neighbours [n, 5] and their shares: bins next to the true one are nearly right.
 
         Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin. targets:
-        evidence and answers, one behind another; what stands before a SEEN weighs EVIDENCE.
+        evidence and answers, one behind another; see EVIDENCE and ANSWER for their weights.
         """
         offset = torch.arange(-2, 3)
         share = torch.tensor(SPREAD)
@@ -203,11 +204,15 @@ class Places:
         near = torch.minimum(torch.maximum(targets[:, None] + offset, low), high)
         sharp = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
         shares = torch.where(scaled, share, sharp)
-        looking, weights = False, []
-        for token in reversed(targets.tolist()):
-            looking = (looking and token >= self.base) or token == self.seen  # the end of an answer before is a word
-            weights.append(EVIDENCE if looking else 1.0)
-        return torch.where(scaled, near, targets[:, None]), shares * torch.tensor(weights[::-1])[:, None]
+        looking = targets == self.seen
+        for at in range(len(targets) - 2, -1, -1):  # up to the end of the answer before, which is a word
+            looking[at] |= bool(looking[at + 1]) and int(targets[at]) >= self.base
+        runs = torch.unique_consecutive(looking, return_counts=True)[1]
+        told = ANSWER / runs**0.5
+        if not looking[:1].any():
+            told[:1] = 1.0  # no SEEN before it: such turns can't be told from each other
+        weights = torch.where(looking, EVIDENCE, told.repeat_interleave(runs))
+        return torch.where(scaled, near, targets[:, None]), shares * weights[:, None]
 
 
 _DOWN = '"y": '

@@ -1,0 +1,189 @@
+"""More questions about media whose truth is known, mostly of yes or no: judging takes more examples than finding.
+
+Media are paid for once, so five questions more cost little. What is true is drawn as often as what isn't, and the
+places come as questions name them (`conversations.ordered`), so that the answer can be read off them.
+"""
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from trenza.align.conversations import Asked, Talk
+from trenza.conversation import Box, Evidence, Span
+from trenza.data.worlds.asking import WHOLE
+from trenza.data.worlds.drawing import COLOURS
+from trenza.data.worlds.phrases import Phrases, languages, phrases
+
+MOST = 5  # questions more about one talk
+APART = 1 / 8  # of a side between the middles of what is compared
+LARGER = 1.25
+REMEMBERED = 64  # names that a missing thing is drawn from
+
+
+class Known:
+    """What a world says of a talk's media, and the words to ask about it with."""
+
+    def __init__(self, talk: Talk, rng: np.random.Generator, absent: list[str]):
+        self.rng, self.absent = rng, absent
+        self.words: Phrases = phrases(talk.language)
+        self.truth: tuple[dict[str, Any], ...] = talk.truth
+        self.counts = [Counter(t["name"] for t in m.get("objects", m.get("sounds", ()))) for m in self.truth]
+
+    def coin(self) -> bool:
+        return bool(self.rng.random() < 0.5)
+
+    def shuffled(self, values: Iterable[Any]) -> list[Any]:
+        given = list(values)
+        return [given[i] for i in self.rng.permutation(len(given))]
+
+    def alone(self, kind: str = "objects") -> list[dict[str, Any]]:
+        """The things or sounds of the first medium whose name stands for one of them only, in random order."""
+        return self.shuffled(t for t in self.truth[0].get(kind, ()) if self.counts[0][t["name"]] == 1)
+
+    def asked(self, template: str, answer: str | bool, *where: Any, **said: str) -> Asked:
+        """where: a thing or sound of the first medium, or (medium, thing)."""
+        if isinstance(answer, bool):
+            answer = self.words.word("yes" if answer else "no")
+        places = [w if isinstance(w, tuple) else (0, w) for w in where]
+        found = tuple(Evidence(part, _place(thing)) for part, thing in places)
+        return Asked(self.words.question(template, self.rng, **said), answer, found)
+
+
+def _place(thing: Any) -> Box | Span:
+    if isinstance(thing, Box):
+        return thing
+    return Box(*thing["box"]) if "box" in thing else Span(thing["start"], thing["end"])
+
+
+def _middle(thing: dict[str, Any]) -> tuple[float, float]:
+    x0, y0, x1, y1 = thing["box"]
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+# --- one picture ----------------------------------------------------------------------------------
+
+
+def side_by_side(known: Known) -> Asked | None:
+    """Is one thing left of, or above, another? Or: which of the two is?"""
+    axis = int(known.coin())
+    relation = ("left", "above")[axis]
+    one, two, *_ = *known.alone(), None, None
+    if one is None or two is None or abs(_middle(one)[axis] - _middle(two)[axis]) < APART:
+        return None
+    holds = _middle(one)[axis] < _middle(two)[axis]
+    said = {"x": one["name"], "y": two["name"]}
+    if known.rng.random() < 0.3:
+        return known.asked(f"more_{relation}", (one if holds else two)["name"], one, two, **said)
+    return known.asked(f"is_{relation}", holds, one, two, **said)
+
+
+def sizes(known: Known) -> Asked | None:
+    one, two, *_ = *known.alone(), None, None
+    if one is None or two is None or max(one["size"], two["size"]) < LARGER * min(one["size"], two["size"]):
+        return None
+    holds, said = one["size"] > two["size"], {"x": one["name"], "y": two["name"]}
+    if known.rng.random() < 0.3:
+        return known.asked("bigger", (one if holds else two)["name"], one, two, **said)
+    return known.asked("is_bigger", holds, one, two, **said)
+
+
+def colours(known: Known) -> Asked | None:
+    """Is a thing of a colour? If not, of another thing's colour more often than of none's."""
+    painted = [t for t in known.alone() if t["colour"]]
+    if not painted:
+        return None
+    thing = painted[0]
+    if known.rng.random() < 0.3:
+        return known.asked("colour", known.words.colour(thing["colour"]), thing, x=thing["name"])
+    holds = known.coin()
+    others = [t["colour"] for t in painted if t["colour"] != thing["colour"]]
+    if not others or known.rng.random() < 0.3:
+        others = [c for c in COLOURS if c != thing["colour"]]
+    colour = thing["colour"] if holds else known.shuffled(others)[0]
+    return known.asked("is_colour", holds, thing, x=thing["name"], colour=known.words.colour(colour))
+
+
+def presence(known: Known) -> Asked | None:
+    there, missing = known.alone(), [n for n in known.absent if n not in known.counts[0]]
+    if not there or not missing:
+        return None
+    if known.coin():
+        return known.asked("present", True, there[0], x=there[0]["name"])
+    return known.asked("present", False, WHOLE, x=known.shuffled(missing)[0])
+
+
+def numbers(known: Known) -> Asked | None:
+    """How many are there, or is it so many?"""
+    name = known.shuffled(known.counts[0])[0]
+    count = known.counts[0][name]
+    some = sorted((t for t in known.truth[0]["objects"] if t["name"] == name), key=_middle)
+    if known.rng.random() < 0.4:
+        return known.asked("count", str(count), *some, x=name)
+    holds = known.coin()
+    other = count + (1 if count == 1 or known.coin() else -1)
+    return known.asked("is_count", holds, *some, x=name, n=str(count if holds else other))
+
+
+# --- two pictures, a sound ------------------------------------------------------------------------
+
+
+def which_picture(known: Known) -> Asked | None:
+    """Of a thing that only one of two pictures shows."""
+    part = int(known.coin())
+    own = [t for t in known.truth[part]["objects"] if known.counts[part][t["name"]] == 1]
+    only = known.shuffled(t for t in own if t["name"] not in known.counts[1 - part])
+    if not only:
+        return None
+    answer = known.words.word(("first", "second")[part])
+    return known.asked("which_picture", answer, (part, only[0]), x=only[0]["name"])
+
+
+def _called(known: Known, sound: dict[str, Any]) -> str:
+    return known.words.word("said" if sound["said"] else "sounded", x=sound["name"])
+
+
+def order(known: Known) -> Asked | None:
+    one, two, *_ = *known.alone("sounds"), None, None
+    if one is None or two is None:
+        return None
+    holds = one["start"] < two["start"]
+    if known.rng.random() < 0.3:
+        return known.asked("first", (one if holds else two)["name"], one, two, x=one["name"], y=two["name"])
+    return known.asked("is_before", holds, one, two, x=_called(known, one), y=_called(known, two))
+
+
+def loudness(known: Known) -> Asked | None:
+    one, two, *_ = *known.alone("sounds"), None, None
+    if one is None or two is None or one["rms"] == two["rms"]:
+        return None
+    return known.asked("is_louder", one["rms"] > two["rms"], one, two, x=_called(known, one), y=_called(known, two))
+
+
+Drill = Callable[[Known], Asked | None]
+DRILLS: dict[tuple[str, ...], tuple[Drill, ...]] = {
+    ("image",): (side_by_side, side_by_side, side_by_side, sizes, sizes, colours, colours, presence, presence, numbers),
+    ("image", "image"): (which_picture, which_picture),
+    ("audio",): (order, order, loudness),
+}
+
+
+def with_drills(some: Iterable[Talk]) -> Iterator[Talk]:
+    """The talks; those about known things with at most MOST questions more."""
+    recent = {language: deque[str](maxlen=REMEMBERED) for language in languages()}
+    for talk in some:
+        kinds = tuple(m.kind for m in talk.media)
+        of = "sounds" if kinds == ("audio",) else "objects"
+        whole = len(talk.truth) == len(kinds) and all(isinstance(m, dict) and m.get(of) for m in talk.truth)
+        if not whole or kinds not in DRILLS or talk.language not in recent:
+            yield talk
+            continue
+        seed = hashlib.sha256(f"drills|{talk.key}".encode()).digest()[:8]
+        known = Known(talk, np.random.default_rng(int.from_bytes(seed, "big")), list(recent[talk.language]))
+        recent[talk.language].extend(name for counts in known.counts for name in counts)
+        made = [asked for drill in known.shuffled(DRILLS[kinds]) if (asked := drill(known))]
+        more = {a.question: a for a in made if a.question not in {a.question for a in talk.asked}}
+        yield replace(talk, asked=(*talk.asked, *list(more.values())[:MOST]))
