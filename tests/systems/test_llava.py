@@ -183,12 +183,14 @@ def test_a_thing_followed_through_a_video_becomes_its_name_its_times_and_its_pla
     assert torch.equal(tokens[7], added[0]) and torch.equal(tokens[9], added[places.BINS - 1])
 
 
-def test_neighbours_on_a_scale_start_alike():
+def test_neighbours_on_a_scale_start_alike_and_one_direction_tells_what_is_further_along():
     added = make().language.added.detach()
     unit = torch.nn.functional.normalize(added[: places.BINS] - added[: places.BINS].mean(0), dim=-1)
     near = (unit[1:] * unit[:-1]).sum(-1).mean()
     far = (unit[64:] * unit[:64]).sum(-1).mean()
-    assert near > 0.5 > 0.2 > abs(far)
+    assert near > 0.5 > 0.2 > far
+    along = unit @ (unit[-1] - unit[0])
+    assert torch.corrcoef(torch.stack([along, torch.arange(places.BINS)]))[0, 1] > 0.9
 
 
 def test_evidence_weighs_less_than_the_answer_that_it_stands_before_and_short_answers_nearly_as_much_as_long_ones():

@@ -37,9 +37,10 @@ def as_it_is(x: float, y: float) -> tuple[float, float]:
 
 
 def extend(language: LanguageModel) -> None:
-    """Add the tokens behind the vocabulary. Neighbours on a scale start alike: a sum of slow waves along it.
+    """Add the tokens behind the vocabulary. Along a scale they start as a sum of slow waves and a ramp.
 
-    As in pix2seq's line the scales are learned from nothing else, and most of their rows are seen rarely.
+    As in pix2seq's line the scales are learned from nothing else, and most of their rows are seen rarely. By the waves
+    neighbours are alike; by the ramp what is further along can be told by a single direction.
     """
     language.extend(COUNT)
     assert language.added is not None
@@ -50,7 +51,8 @@ def extend(language: LanguageModel) -> None:
             along = torch.arange(count)[:, None] / (count - 1)
             waves = torch.cos(torch.pi * along * torch.arange(1, WAVES + 1))  # [count, WAVES]
             curve = waves @ torch.randn(WAVES, len(spread), generator=rng) / (WAVES / 2) ** 0.5
-            language.added[begin : begin + count] += curve * spread * 0.5
+            ramp = (2 * along - 1) @ torch.randn(1, len(spread), generator=rng)
+            language.added[begin : begin + count] += (0.5 * curve + ramp) * spread
 
 
 @dataclass(frozen=True)
