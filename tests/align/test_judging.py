@@ -1,16 +1,17 @@
 """Judging alone is learned from places that are given; what is imagined is as true as its own places."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
-import torch
 
-from trenza.align import judging, recipe
-from trenza.align.feeding import Words
-from trenza.align.judging import given, imagined
+from trenza.align import judging
+from trenza.align import recipe as recipes
+from trenza.align.judging import imagined
 from trenza.align.lexicon import Lexicon
-from trenza.systems.llava import BridgeConfig, Llava, LlavaConfig
+from trenza.align.trainer import Trainer
+from trenza.errors import UsageError
 
 LEXICON = Lexicon([(f"thing{i}", f"cosa{i}") for i in range(40)], [], [])
 
@@ -29,23 +30,19 @@ def test_questions_are_of_every_kind_and_the_answers_as_often_yes_as_no():
     assert len(left) > 50
 
 
-@pytest.fixture
-def system(tiny):
-    parts = tiny()
-    bridges = {"image": BridgeConfig("objects", languages=2, names=40)}
-    return parts, Llava(LlavaConfig(bridges, rank=4), parts.language)
+def test_a_training_judges_beside_what_it_looks_at_and_only_the_answers_are_learned(recipe, tiny):
+    parts = replace(tiny(), lexicon=lambda: LEXICON)
+    training = Trainer(recipes.load(recipe, ["judging=12"]), parts)
+    places = training.places
+    batch = next(iter(training.feed))
+    judged = [e for e in batch if not e.media]
+    assert batch[: len(judged)] == judged and [len(e.turns) for e in judged] == [judging.TURNS, 12 - judging.TURNS]
+    assert all(t.question[-1] == places.seen and places.seen not in t.answer for e in judged for t in e.turns)
+    again = Trainer(recipes.load(recipe, ["judging=12"]), parts).feed
+    assert next(iter(again))[0] == judged[0]  # as its seed and its place say
+    assert next(iter(training.feed))[0] != judged[0]
 
 
-def test_only_the_answer_is_learned_and_its_loss_falls(system, tmp_path):
-    parts, system = system
-    words = Words(parts.tokenizer)
-    kind, asked = next(imagined(LEXICON, np.random.default_rng(0)))
-    made = given(asked, words, system.places, kind == "sound")
-    assert made.question[-1] == system.places.seen and system.places.seen not in made.answer
-    assert len(made.answer) == len(parts.tokenizer.encode(asked.answer)) + 1
-    told = {"system": "llava", "out": tmp_path, "data": [{"path": tmp_path}], "batch": 1, "warmup": 1}
-    settings = recipe.Recipe(**told, steps=12, learning_rate=1e-2, places_rate=1e-2, rank=4)
-    rows: list[dict] = []
-    torch.manual_seed(0)
-    judging.train(system, words, LEXICON, settings, rows.append)
-    assert len(rows) == 12 and np.mean([r["loss"] for r in rows[-3:]]) < 0.85 * rows[0]["loss"]
+def test_a_system_that_needs_media_is_told_so(recipe, tiny):
+    with pytest.raises(UsageError, match="needs media, leave it out"):
+        Trainer(recipes.load(recipe, ["system=blip2_stage1", "judging=4"]), tiny())

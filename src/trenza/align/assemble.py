@@ -136,6 +136,8 @@ def system(recipe: Recipe, parts: Parts) -> Any:
         raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
     if recipe.perceive != "grid" and recipe.system != "llava":
         raise UsageError(f"perceive: {recipe.perceive} is for llava; {recipe.system} reads grids, leave it out")
+    if recipe.judging and recipe.system != "llava":
+        raise UsageError(f"judging: questions without media are for llava; {recipe.system} needs media, leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trenza.align import features, questions
+from trenza.align import features, judging, questions
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
+from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
@@ -52,6 +53,7 @@ class Feed:
         if recipe.batch % ranks:
             raise UsageError(f"batch: {recipe.batch} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
+        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for judging
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
         sources, self.manifests = [], []
@@ -76,7 +78,16 @@ class Feed:
             learned = [
                 self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
             ]
-            yield [*learned, *(e for e in turned if e is not None)]
+            # What is judged comes first: its answers have no SEEN before them (`Places.smoothed`).
+            yield [*self._judged(), *learned, *(e for e in turned if e is not None)]
+
+    def _judged(self) -> list[Example]:
+        """This process's share of the questions about imagined things, drawn anew at each place in the data."""
+        if self.lexicon is None or self.places is None:
+            return []
+        rng = np.random.default_rng([self.recipe.seed, self.loader.rank, self.loader.position])
+        count = self.recipe.judging // self.loader.ranks
+        return judging.examples(count, self.lexicon, self.words, self.places, rng)
 
     def example(
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()

@@ -1,50 +1,33 @@
-"""A stage of judging alone: answers read off evidence that is given, of things and sounds that are only imagined.
+"""Judging alone: answers read off evidence that is given, about things and sounds that are only imagined.
 
-A system that looks before it speaks has to learn two things: to find the places, and to judge by them. Judging takes
-many more examples, and needs no media: names and places are drawn, the drills of `drills.py` ask about them, and their
-places stand behind the question as if the system had just written them. Only the answer is learned.
-
-    python -m trenza.align.judging RECIPE START --out DIR [--steps 600] [--seed 0]
-
-RECIPE is that of START, a folder that `trenza train` wrote; its rates are used. DIR/metrics.jsonl holds the curve.
+A system that looks before it speaks learns two things: to find the places, and to judge by them. Judging takes many
+more examples, and needs no media: names and places are drawn, the drills of `drills.py` ask about them, and the places
+stand behind the question as if the system had just written them. Only the answer is learned.
 """
 
-import argparse
-import json
 import math
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 
-from trenza.align import assemble, drills
-from trenza.align import recipe as recipes
+from trenza.align import drills
 from trenza.align.conversations import Asked, Talk, turn
 from trenza.align.drills import Drill, Known
-from trenza.align.feeding import Words
 from trenza.align.lexicon import Lexicon
-from trenza.align.trainer import CLIP, groups, rate
-from trenza.layers.crossentropy import chunked
 from trenza.systems.examples import Example, Turn
-from trenza.systems.llava import Llava
 from trenza.systems.places import Places
 
 LANGUAGES = ("en", "es")  # as the lexicon has its names
-EXAMPLES, TURNS = 8, 8  # of a step
-RECENT = 1000  # answers that the share of right ones is told over
+TURNS = 8  # of an example
 # What is imagined, and what is asked of it; as often as it stands here.
 IMAGINED: dict[str, tuple[Drill, ...]] = {
-    "picture": (
-        *(drills.side_by_side,) * 4, *(drills.sizes,) * 2, drills.presence, *(drills.numbers,) * 2,
-    ),
+    "picture": (*(drills.side_by_side,) * 6, *(drills.sizes,) * 3, drills.numbers, drills.presence),
     "pictures": (drills.which_picture,),
     "sound": (drills.order,),
-}  # fmt: skip
-KINDS = ("picture",) * 5 + ("pictures", "sound")
+}
+KINDS = ("picture",) * 12 + ("sound",) * 3 + ("pictures",)
 
 
 def _box(rng: np.random.Generator) -> list[float]:
@@ -87,68 +70,14 @@ def imagined(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[str, 
             yield kind, asked
 
 
-def given(asked: Asked, words: Words, places: Places, spans: bool) -> Turn:
-    """A turn whose evidence stands behind the question, so that only the answer is learned."""
+def given(asked: Asked, words: Any, places: Places, spans: bool) -> Turn:
+    """A turn whose evidence stands behind the question, so that only the answer is learned. words: `feeding.Words`."""
     whole = turn(asked, words.encode, words.after, words.end, places, spans)
     cut = whole.answer.index(places.seen) + 1
     return Turn([*whole.question, *whole.answer[:cut]], whole.answer[cut:])
 
 
-def train(
-    system: Llava, words: Words, lexicon: Lexicon, recipe: recipes.Recipe, log: Callable[[dict[str, float]], None]
-) -> None:
-    rng = np.random.default_rng(recipe.seed)
-    stream = imagined(lexicon, rng)
-    optimiser = torch.optim.AdamW(groups(system, recipe), weight_decay=0.0)
-    right: deque[bool] = deque(maxlen=RECENT)
-    for step in range(recipe.steps):
-        begun = time.perf_counter()
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * rate(step, recipe)
-        turns = [
-            given(a, words, system.places, kind == "sound")
-            for kind, a in (next(stream) for _ in range(EXAMPLES * TURNS))
-        ]
-        examples = [Example(words.opening, (), tuple(turns[i : i + TURNS])) for i in range(0, EXAMPLES * TURNS, TURNS)]
-        states, targets = system._predicting(examples)
-        loss = chunked(system.language.logits, states, targets[:, None], torch.ones(len(targets), 1)) / len(targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], CLIP)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        firsts = np.cumsum([0, *(len(t.answer) for t in turns[:-1])])  # of an answer the word that decides
-        with torch.no_grad():
-            said = system.language.logits(states[firsts]).argmax(-1)
-        right.extend((said == targets[firsts]).tolist())
-        log({
-            "step": step, "loss": float(loss.detach()), "right of the last answers": sum(right) / len(right),
-            "seconds": round(time.perf_counter() - begun, 3),
-        })  # fmt: skip
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("start", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    changes = [f"start={args.start}", f"out={args.out}", f"steps={args.steps}", f"seed={args.seed}"]
-    recipe, parts = recipes.load(args.recipe, changes), assemble.pinned()
-    system = assemble.system(recipe, parts)
-    args.out.mkdir(parents=True, exist_ok=True)
-    with (args.out / "metrics.jsonl").open("w") as file:
-
-        def log(row: dict[str, float]) -> None:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            if row["step"] % 10 == 9:
-                print(row, flush=True)
-
-        train(system, Words(parts.tokenizer), parts.lexicon(), recipe, log)
-    assemble.save(system, recipe.system, args.out / "model")
-
-
-if __name__ == "__main__":
-    main()
+def examples(count: int, lexicon: Lexicon, words: Any, places: Places, rng: np.random.Generator) -> list[Example]:
+    """So many questions, TURNS of them in an example without media."""
+    turns = [given(asked, words, places, kind == "sound") for kind, asked in islice(imagined(lexicon, rng), count)]
+    return [Example(words.opening, (), tuple(turns[i : i + TURNS])) for i in range(0, count, TURNS)]

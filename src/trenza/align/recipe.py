@@ -43,7 +43,8 @@ class Recipe(Strict):
     bridge: LLaVA's, of grids of features. perceive: "grid" (the frozen tower's features) or "things" (objects,
     events and lines that the default's towers perceive). rank: of the language model's low-rank updates.
     shots: at most so many of the batch's other conversations, each with an answer, stand before a conversation, so that
-    a prompt of examples is nothing new (Flamingo). start: a trained folder to go on from. places_rate: of the added
+    a prompt of examples is nothing new (Flamingo). judging: questions a step about imagined things (`judging.py`), for
+    llava. start: a trained folder to go on from. places_rate: of the added
     tokens for places and times.
     """
 
@@ -63,6 +64,7 @@ class Recipe(Strict):
     warmup: Annotated[int, Field(ge=0)] = 20
     turns: Positive = 8
     shots: Annotated[int, Field(ge=0)] = 0
+    judging: Annotated[int, Field(ge=0)] = 0
     save_every: Positive = 100
     sample_every: Positive = 200
 
