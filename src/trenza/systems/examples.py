@@ -3,7 +3,7 @@
 The trainer, `trenza compare` and the responder know no more of an architecture than the `System` protocol below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +51,12 @@ class Example:
             (turn,) = earlier.turns
             pieces += [*earlier.prefix, [*turn.question, *turn.answer]]
         return [*pieces, self.opening, *self.media]
+
+
+def with_media(example: Example, media: Iterator[Medium]) -> Example:
+    """The example with other media in order, those of what stands before it first."""
+    before = tuple(with_media(page, media) for page in example.before)
+    return Example(example.opening, tuple(next(media) for _ in example.media), example.turns, before)
 
 
 class System(Protocol):

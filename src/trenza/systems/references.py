@@ -57,6 +57,15 @@ def references(signal: Image | Audio | Video) -> list[Image | Audio | Video]:
     ]
 
 
+def shape(signal: Image | Audio | Video) -> tuple:
+    """Media of one shape share their references."""
+    if isinstance(signal, Image):
+        return ("image",)
+    if isinstance(signal, Audio):
+        return ("audio", len(signal.samples))
+    return ("video", tuple(signal.times), shape(signal.audio) if signal.audio else None)
+
+
 def with_references(conversation: Conversation) -> list[Conversation]:
     """The conversation with every medium replaced: by the first of its references, by the second, and so on."""
     banks = {i: references(part.signal) for i, part in conversation.media() if not isinstance(part.signal, str)}

@@ -19,9 +19,9 @@ from trenza.systems import batch
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.decoding import DecoderSystem
-from trenza.systems.examples import Example, Medium, System, Turn
+from trenza.systems.examples import Example, Medium, System, Turn, with_media
 from trenza.systems.places import LOOKS, Fit, Places, as_it_is
-from trenza.systems.references import references
+from trenza.systems.references import references, shape
 from trenza.systems.splice import Piece
 
 REMEMBERED = 128  # signals whose features are kept, half a megabyte a picture
@@ -287,22 +287,16 @@ class SystemResponder:
         for number in range(min(len(bank) for bank in banks)):
             instead = [m for bank in banks for m in bank[number]]
             assert len(instead) == len(own), "references have the media of what they stand for"
-            examples.append(_replaced(prompt.example, iter(instead)))
+            examples.append(with_media(prompt.example, iter(instead)))
         first, *others = (log_p for (log_p,) in self._log_p(examples, [[answer]] * len(examples)))
         return raised(first, others, len(answer), self.least)
 
     @torch.no_grad()
     def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
-        shape = _shape(signal)
-        if shape not in self._banks:
-            self._banks[shape] = self.sense(references(signal))
-        return self._banks[shape]
-
-
-def _replaced(example: Example, media: Iterator[Medium]) -> Example:
-    """The example with other media in order, those of what stands before it first."""
-    before = tuple(_replaced(page, media) for page in example.before)
-    return Example(example.opening, tuple(next(media) for _ in example.media), example.turns, before)
+        kind = shape(signal)
+        if kind not in self._banks:
+            self._banks[kind] = self.sense(references(signal))
+        return self._banks[kind]
 
 
 def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:
@@ -311,12 +305,3 @@ def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float
         return as_it_is
     height, width = (signal.pixels if isinstance(signal, Image) else signal.frames[0]).shape[:2]
     return lambda x, y: between(x, y, height, width)
-
-
-def _shape(signal: Image | Audio | Video) -> tuple:
-    """Media of one shape share their references."""
-    if isinstance(signal, Image):
-        return ("image",)
-    if isinstance(signal, Audio):
-        return ("audio", len(signal.samples))
-    return ("video", tuple(signal.times), _shape(signal.audio) if signal.audio else None)
