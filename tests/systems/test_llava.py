@@ -160,9 +160,11 @@ def test_evidence_comes_back_from_its_tokens():
 
 def test_the_truth_is_spread_over_neighbouring_bins_only():
     targets = torch.tensor([5, PLACES.base, PLACES.time(1.0)])
-    near, share = PLACES.smoothed(targets)
-    share = share / share.sum(1, keepdim=True)
-    assert share[0].tolist() == [0, 0, 1, 0, 0]
+    near, share = PLACES.smoothed(targets, [3])
+    assert torch.allclose(share.sum(1), torch.ones(3))
+    sharp = [0, 0, 1, 0, 0]
+    assert share[0].tolist() == sharp
+    assert (PLACES.smoothed(torch.tensor([PLACES.seen]), [1])[1][0] / places.EVIDENCE).tolist() == sharp
     assert near[1].tolist() == [PLACES.base] * 3 + [PLACES.base + 1, PLACES.base + 2]
     assert (near[2] - PLACES.time(1.0)).tolist() == [-2, -1, 0, 1, 2]
 
@@ -195,8 +197,10 @@ def test_neighbours_on_a_scale_start_alike_and_one_direction_tells_what_is_furth
 
 def test_evidence_weighs_less_than_the_answer_that_it_stands_before_and_short_answers_nearly_as_much_as_long_ones():
     one = [*PLACES.evidence((Evidence(0, Box(0, 0, 1, 1)),)), 7, PLACES.position(0.5), 2]
-    weights = PLACES.smoothed(torch.tensor([*one, PLACES.seen, *[9] * 15, 2]))[1].sum(1)
+    weights = PLACES.smoothed(torch.tensor([*one, PLACES.seen, *[9] * 15, 2]), [9, 17])[1].sum(1)
     little, some = places.EVIDENCE, places.ANSWER
     expected = [little] * 6 + [some / 3**0.5] * 3 + [little] + [some / 4] * 16
     assert torch.allclose(weights, torch.tensor(expected))
-    assert PLACES.smoothed(torch.tensor([7, PLACES.position(0.5), 2]))[1].sum(1).tolist() == pytest.approx([1.0] * 3)
+    # Without SEEN each token counts, wherever it stands.
+    mixed = PLACES.smoothed(torch.tensor([*one, 7, PLACES.position(0.5), 2]), [9, 3])[1].sum(1)
+    assert torch.allclose(mixed, torch.tensor([*expected[:9], 1.0, 1.0, 1.0]))

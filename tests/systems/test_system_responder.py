@@ -143,7 +143,7 @@ def log_p_of(responder, asked: Conversation, answer: list[int]) -> float:
 def test_scores_are_log_probabilities_of_whole_answers_behind_the_evidence(responder):
     encode, end, place = responder.tokenizer.encode, responder.end, responder.places.position(0.5)
     expected = [log_p_of(responder, ASKED, [*a, end]) for a in (encode("yes"), encode("no"), [place, place])]
-    assert responder.score(ASKED, ["yes", "no", "[0.5, 0.5]"]) == pytest.approx(expected, abs=1e-3)
+    assert responder.score(ASKED, ["yes", "no", "[0.5, 0.5]"]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_evidence_points_to_the_part_and_places_are_told_whole(responder):

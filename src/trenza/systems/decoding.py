@@ -145,10 +145,10 @@ class DecoderSystem(nn.Module):
     def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
         """`System.loss`."""
         branches = [[(turn.question, turn.answer) for turn in example.turns] for example in examples]
-        states, targets, _ = self.predictions(self.prompts(examples), branches)
+        states, targets, sizes = self.predictions(self.prompts(examples), branches)
         near = targets[:, None], torch.ones(len(targets), 1)
         if self.places is not None:
-            near = self.places.smoothed(targets)
+            near = self.places.smoothed(targets, sizes)
         return chunked(self.language.logits, states, *near), float(near[1].sum())
 
     @torch.no_grad()

@@ -137,7 +137,7 @@ class Llava(DecoderSystem):
     def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
         """See `System`. All examples are one packed row, without padding."""
         states, targets = self._predicting(examples)
-        near, shares = self.places.smoothed(targets)
+        near, shares = self.places.smoothed(targets, [len(turn.answer) for e in examples for turn in e.turns])
         return chunked(self.language.logits, states, near, shares), float(shares.sum())
 
     def _predicting(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:

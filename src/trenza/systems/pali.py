@@ -125,7 +125,7 @@ class Pali(nn.Module):
             for group, turn in enumerate(example.turns, MEDIA + 1)
         ]
         states, targets = self._predictions(examples, asked)
-        near, shares = self.places.smoothed(targets)
+        near, shares = self.places.smoothed(targets, [len(a.answer) for a in asked])
         return chunked(self.language.logits, states, near, shares), float(shares.sum())
 
     @torch.no_grad()

@@ -190,11 +190,11 @@ class Places:
 
     # --- targets ----------------------------------------------------------------------------------
 
-    def smoothed(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def smoothed(self, targets: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Token numbers [n] to neighbours [n, 5] and their shares: bins next to the true one are nearly right.
 
         Other tokens keep all of the truth. At the ends of a scale what falls outside goes to the last bin. targets:
-        evidence and answers, one behind another; see EVIDENCE and ANSWER for their weights.
+        answers with their evidence, one behind another, of these sizes; EVIDENCE and ANSWER are their weights.
         """
         offset = torch.arange(-2, 3)
         share = torch.tensor(SPREAD)
@@ -206,15 +206,18 @@ class Places:
         near = torch.minimum(torch.maximum(targets[:, None] + offset, low), high)
         sharp = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
         shares = torch.where(scaled, share, sharp)
-        looking = targets == self.seen
-        for at in range(len(targets) - 2, -1, -1):  # up to the end of the answer before, which is a word
-            looking[at] |= bool(looking[at + 1]) and int(targets[at]) >= self.base
-        runs = torch.unique_consecutive(looking, return_counts=True)[1]
-        told = ANSWER / runs**0.5
-        if not looking[:1].any():
-            told[:1] = 1.0  # no SEEN before it: such turns can't be told from each other
-        weights = torch.where(looking, EVIDENCE, told.repeat_interleave(runs))
+        weights = torch.cat([self._weights(answer) for answer in targets.split(list(sizes))])
         return torch.where(scaled, near, targets[:, None]), shares * weights[:, None]
+
+    def _weights(self, answer: Tensor) -> Tensor:
+        """Of one answer's tokens [n]. One without SEEN tells no places, and each of its tokens counts."""
+        weights = torch.ones(len(answer))
+        seen = (answer == self.seen).nonzero()
+        if len(seen):
+            cut = int(seen[0]) + 1
+            weights[:cut] = EVIDENCE
+            weights[cut:] = ANSWER / max(len(answer) - cut, 1) ** 0.5
+        return weights
 
 
 _DOWN = '"y": '
