@@ -50,8 +50,9 @@ class Feed:
         self, recipe: Recipe, look: Look, tower: str, words: Words, places: Places | None,
         rank: int = 0, ranks: int = 1, told: Told = lambda what, done, total: None,
     ):  # fmt: skip
-        if recipe.batch % ranks:
-            raise UsageError(f"batch: {recipe.batch} can't be shared by {ranks} processes; take a multiple of {ranks}")
+        for key, count in (("batch", recipe.batch), ("judging", recipe.judging)):
+            if count % ranks:
+                raise UsageError(f"{key}: {count} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
         self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for judging
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
@@ -78,7 +79,6 @@ class Feed:
             learned = [
                 self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
             ]
-            # What is judged comes first: its answers have no SEEN before them (`Places.smoothed`).
             yield [*self._judged(), *learned, *(e for e in turned if e is not None)]
 
     def _judged(self) -> list[Example]:

@@ -43,9 +43,9 @@ class Recipe(Strict):
     bridge: LLaVA's, of grids of features. perceive: "grid" (the frozen tower's features) or "things" (objects,
     events and lines that the default's towers perceive). rank: of the language model's low-rank updates.
     shots: at most so many of the batch's other conversations, each with an answer, stand before a conversation, so that
-    a prompt of examples is nothing new (Flamingo). judging: questions a step about imagined things (`judging.py`), for
-    llava. start: a trained folder to go on from. places_rate: of the added
-    tokens for places and times.
+    a prompt of examples is nothing new (Flamingo). judging: questions a step over all processes about imagined things
+    (`judging.py`), for llava. start: a trained folder to go on from. places_rate: of the added tokens for places and
+    times.
     """
 
     system: str
