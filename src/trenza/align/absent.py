@@ -3,15 +3,12 @@
 Which thing is missing is drawn from the talks before, so that a name says nothing about whether it is there.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from trenza.align.conversations import Asked, Talk
+from trenza.align.conversations import Asked, Talk, drawn
 from trenza.data.worlds.asking import WHOLE, seen
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.abstaining import FORMS, absent
@@ -29,7 +26,7 @@ def with_absent(some: Iterable[Talk]) -> Iterator[Talk]:
         if names is None or talk.language not in recent:
             yield talk
             continue
-        rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"absent|{talk.key}".encode()).digest()[:8], "big"))
+        rng = drawn("absent", talk)
         missing = [name for name in recent[talk.language] if name not in names]
         recent[talk.language].extend(names)
         if not missing or rng.random() >= SHARE:

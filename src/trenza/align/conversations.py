@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from trenza.align import questions
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item, Media, Pair
@@ -93,19 +95,30 @@ def ordered(item: Item) -> tuple[Evidence, ...]:
 
 
 def _name_at(where: Box | Span | str, truth: dict[str, Any]) -> str:
-    """What a world says is at a place of its medium; a thing of a film is anywhere on its way."""
-    if isinstance(where, Box):
-        corners = (where.x0, where.y0, where.x1, where.y1)
-        for thing in truth.get("objects", ()):
-            boxes = [b for b in thing.get("boxes", [thing.get("box")]) if b]
-            around = [*(min(b[i] for b in boxes) for i in (0, 1)), *(max(b[i] for b in boxes) for i in (2, 3))]
-            if max(abs(a - b) for a, b in zip(corners, around, strict=True)) < SAME:
+    """What a world says is at a place of its medium."""
+    for thing in (*truth.get("objects", ()), *truth.get("sounds", ())):
+        own = place(thing)
+        if own is not None and type(own) is type(where):
+            apart = (abs(a - b) for a, b in zip(vars(own).values(), vars(where).values(), strict=True))
+            if max(apart) < SAME:
                 return thing["name"]
-    if isinstance(where, Span):
-        for sound in truth.get("sounds", ()):
-            if max(abs(where.start - sound["start"]), abs(where.end - sound["end"])) < SAME:
-                return sound["name"]
     return ""
+
+
+def place(thing: dict[str, Any]) -> Box | Span | None:
+    """Where a world says a thing or sound is; a thing of a film is on all of its way, and on none if it never comes."""
+    if "start" in thing:
+        return Span(thing["start"], thing["end"])
+    boxes = [b for b in thing.get("boxes", [thing.get("box")]) if b]
+    if not boxes:
+        return None
+    return Box(*(min(b[i] for b in boxes) for i in (0, 1)), *(max(b[i] for b in boxes) for i in (2, 3)))
+
+
+def drawn(purpose: str, talk: Talk) -> np.random.Generator:
+    """Chance that depends on the talk alone."""
+    digest = hashlib.sha256(f"{purpose}|{talk.key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
 def turn(said: Asked, encode, after: list[int], end: int, places: Places | None, spans: bool) -> Turn:

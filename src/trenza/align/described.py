@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from trenza.align.conversations import Asked, Talk
+from trenza.align.conversations import Asked, Talk, place
 from trenza.align.questions import OF_PAIRS
 from trenza.conversation import Box, Evidence, Span
 
@@ -67,12 +67,10 @@ def _seen(truth: dict[str, Any], part: int) -> Found:
     """Things from left to right; in a film as they come, each with all of its way."""
     placed = []
     for thing in truth.get("objects", ()):
-        boxes = thing.get("boxes", [thing.get("box")])
-        there = [b for b in boxes if b]
-        if there:
-            around = Box(*(min(b[i] for b in there) for i in (0, 1)), *(max(b[i] for b in there) for i in (2, 3)))
-            first = next(i for i, b in enumerate(boxes) if b)
-            placed.append(((first, around.x0 + around.x1), thing["name"], Evidence(part, around)))
+        where = place(thing)
+        if isinstance(where, Box):
+            first = next(i for i, b in enumerate(thing.get("boxes", [where])) if b)
+            placed.append(((first, where.x0 + where.x1), thing["name"], Evidence(part, where)))
     return [(name, evidence) for _, name, evidence in sorted(placed, key=lambda p: p[0])]
 
 

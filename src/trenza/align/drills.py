@@ -4,7 +4,6 @@ Media are paid for once, so five questions more cost little. What is true is dra
 places come as questions name them (`conversations.ordered`), so that the answer can be read off them.
 """
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from trenza.align.conversations import Asked, Talk
-from trenza.conversation import Box, Evidence, Span
+from trenza.align.absent import REMEMBERED
+from trenza.align.conversations import Asked, Talk, drawn, place
+from trenza.conversation import Box, Evidence
 from trenza.data.worlds.asking import WHOLE
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import Phrases, languages, phrases
@@ -21,7 +21,12 @@ from trenza.data.worlds.phrases import Phrases, languages, phrases
 MOST = 5  # questions more about one talk
 APART = 1 / 8  # of a side between the middles of what is compared
 LARGER = 1.25
-REMEMBERED = 64  # names that a missing thing is drawn from
+WHICH = 0.3  # of the comparisons ask which of two, the others whether
+Truth = dict[str, Any]  # what a world says of a medium, or of a thing or sound in it
+
+
+def _name(thing: Truth) -> str:
+    return thing["name"]
 
 
 class Known:
@@ -30,8 +35,8 @@ class Known:
     def __init__(self, talk: Talk, rng: np.random.Generator, absent: list[str]):
         self.rng, self.absent = rng, absent
         self.words: Phrases = phrases(talk.language)
-        self.truth: tuple[dict[str, Any], ...] = talk.truth
-        self.counts = [Counter(t["name"] for t in m.get("objects", m.get("sounds", ()))) for m in self.truth]
+        self.truth: tuple[Truth, ...] = talk.truth
+        self.counts = [Counter(t["name"] for t in (*m.get("objects", ()), *m.get("sounds", ()))) for m in self.truth]
 
     def coin(self) -> bool:
         return bool(self.rng.random() < 0.5)
@@ -40,26 +45,37 @@ class Known:
         given = list(values)
         return [given[i] for i in self.rng.permutation(len(given))]
 
-    def alone(self, kind: str = "objects") -> list[dict[str, Any]]:
+    def alone(self, kind: str = "objects") -> list[Truth]:
         """The things or sounds of the first medium whose name stands for one of them only, in random order."""
         return self.shuffled(t for t in self.truth[0].get(kind, ()) if self.counts[0][t["name"]] == 1)
+
+    def called(self, sound: Truth) -> str:
+        return self.words.word("said" if sound["said"] else "sounded", x=sound["name"])
+
+    def two(self, kind: str = "objects") -> tuple[Truth, Truth] | None:
+        """Of those that stand alone; None where there are fewer."""
+        some = self.alone(kind)
+        return (some[0], some[1]) if len(some) > 1 else None
 
     def asked(self, template: str, answer: str | bool, *where: Any, **said: str) -> Asked:
         """where: a thing or sound of the first medium, or (medium, thing)."""
         if isinstance(answer, bool):
             answer = self.words.word("yes" if answer else "no")
         places = [w if isinstance(w, tuple) else (0, w) for w in where]
-        found = tuple(Evidence(part, _place(thing)) for part, thing in places)
+        at = [(part, thing if isinstance(thing, Box) else place(thing)) for part, thing in places]
+        found = tuple(Evidence(part, where) for part, where in at if where is not None)
         return Asked(self.words.question(template, self.rng, **said), answer, found)
 
+    def compared(
+        self, one: Truth, two: Truth, holds: bool, whether: str, which: str, called: Callable[[Truth], str] = _name
+    ) -> Asked:
+        """Whether the one surpasses the other, or less often which of them does."""
+        if self.rng.random() < WHICH:
+            return self.asked(which, (one if holds else two)["name"], one, two, x=one["name"], y=two["name"])
+        return self.asked(whether, holds, one, two, x=called(one), y=called(two))
 
-def _place(thing: Any) -> Box | Span:
-    if isinstance(thing, Box):
-        return thing
-    return Box(*thing["box"]) if "box" in thing else Span(thing["start"], thing["end"])
 
-
-def _middle(thing: dict[str, Any]) -> tuple[float, float]:
+def _middle(thing: Truth) -> tuple[float, float]:
     x0, y0, x1, y1 = thing["box"]
     return (x0 + x1) / 2, (y0 + y1) / 2
 
@@ -71,24 +87,23 @@ def side_by_side(known: Known) -> Asked | None:
     """Is one thing left of, or above, another? Or: which of the two is?"""
     axis = int(known.coin())
     relation = ("left", "above")[axis]
-    one, two, *_ = *known.alone(), None, None
-    if one is None or two is None or abs(_middle(one)[axis] - _middle(two)[axis]) < APART:
+    pair = known.two()
+    if pair is None:
         return None
-    holds = _middle(one)[axis] < _middle(two)[axis]
-    said = {"x": one["name"], "y": two["name"]}
-    if known.rng.random() < 0.3:
-        return known.asked(f"more_{relation}", (one if holds else two)["name"], one, two, **said)
-    return known.asked(f"is_{relation}", holds, one, two, **said)
+    first, second = (_middle(thing)[axis] for thing in pair)
+    if abs(first - second) < APART:
+        return None
+    return known.compared(*pair, first < second, f"is_{relation}", f"more_{relation}")
 
 
 def sizes(known: Known) -> Asked | None:
-    one, two, *_ = *known.alone(), None, None
-    if one is None or two is None or max(one["size"], two["size"]) < LARGER * min(one["size"], two["size"]):
+    pair = known.two()
+    if pair is None:
         return None
-    holds, said = one["size"] > two["size"], {"x": one["name"], "y": two["name"]}
-    if known.rng.random() < 0.3:
-        return known.asked("bigger", (one if holds else two)["name"], one, two, **said)
-    return known.asked("is_bigger", holds, one, two, **said)
+    first, second = (thing["size"] for thing in pair)
+    if max(first, second) < LARGER * min(first, second):
+        return None
+    return known.compared(*pair, first > second, "is_bigger", "bigger")
 
 
 def colours(known: Known) -> Asked | None:
@@ -142,25 +157,20 @@ def which_picture(known: Known) -> Asked | None:
     return known.asked("which_picture", answer, (part, only[0]), x=only[0]["name"])
 
 
-def _called(known: Known, sound: dict[str, Any]) -> str:
-    return known.words.word("said" if sound["said"] else "sounded", x=sound["name"])
-
-
 def order(known: Known) -> Asked | None:
-    one, two, *_ = *known.alone("sounds"), None, None
-    if one is None or two is None:
+    pair = known.two("sounds")
+    if pair is None:
         return None
-    holds = one["start"] < two["start"]
-    if known.rng.random() < 0.3:
-        return known.asked("first", (one if holds else two)["name"], one, two, x=one["name"], y=two["name"])
-    return known.asked("is_before", holds, one, two, x=_called(known, one), y=_called(known, two))
+    first, second = (sound["start"] for sound in pair)
+    return known.compared(*pair, first < second, "is_before", "first", known.called)
 
 
 def loudness(known: Known) -> Asked | None:
-    one, two, *_ = *known.alone("sounds"), None, None
-    if one is None or two is None or one["rms"] == two["rms"]:
+    pair = known.two("sounds")
+    if pair is None or pair[0]["rms"] == pair[1]["rms"]:
         return None
-    return known.asked("is_louder", one["rms"] > two["rms"], one, two, x=_called(known, one), y=_called(known, two))
+    one, two = pair
+    return known.asked("is_louder", one["rms"] > two["rms"], one, two, x=known.called(one), y=known.called(two))
 
 
 Drill = Callable[[Known], Asked | None]
@@ -181,9 +191,9 @@ def with_drills(some: Iterable[Talk]) -> Iterator[Talk]:
         if not whole or kinds not in DRILLS or talk.language not in recent:
             yield talk
             continue
-        seed = hashlib.sha256(f"drills|{talk.key}".encode()).digest()[:8]
-        known = Known(talk, np.random.default_rng(int.from_bytes(seed, "big")), list(recent[talk.language]))
+        known = Known(talk, drawn("drills", talk), list(recent[talk.language]))
         recent[talk.language].extend(name for counts in known.counts for name in counts)
         made = [asked for drill in known.shuffled(DRILLS[kinds]) if (asked := drill(known))]
-        more = {a.question: a for a in made if a.question not in {a.question for a in talk.asked}}
+        before = {asked.question for asked in talk.asked}
+        more = {asked.question: asked for asked in made if asked.question not in before}
         yield replace(talk, asked=(*talk.asked, *list(more.values())[:MOST]))

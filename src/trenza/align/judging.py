@@ -73,8 +73,8 @@ def imagined(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[str, 
 def given(asked: Asked, words: Any, places: Places, spans: bool) -> Turn:
     """A turn whose evidence stands behind the question, so that only the answer is learned. words: `feeding.Words`."""
     whole = turn(asked, words.encode, words.after, words.end, places, spans)
-    cut = whole.answer.index(places.seen) + 1
-    return Turn([*whole.question, *whole.answer[:cut]], whole.answer[cut:])
+    looks, said = places.parted(whole.answer)
+    return Turn([*whole.question, *looks, places.seen], said)
 
 
 def examples(count: int, lexicon: Lexicon, words: Any, places: Places, rng: np.random.Generator) -> list[Example]:
