@@ -15,14 +15,12 @@ from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import into_square, out_of_square
-from trenza.systems import batch
+from trenza.systems import batch, scoring
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
-from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, System, Turn, with_media
 from trenza.systems.places import LOOKS, Fit, Places, as_it_is
 from trenza.systems.references import references, shape
-from trenza.systems.splice import Piece
 
 REMEMBERED = 128  # signals whose features are kept, half a megabyte a picture
 Sense = Callable[[Sequence[Signal]], list[tuple[Medium, ...]]]  # each signal's media: a video with sound has two
@@ -137,16 +135,16 @@ class SystemResponder:
         for token in self._tokens(prompt.example, self._room(prompt, sampling), sampling):
             first = first or time.perf_counter()
             tokens.append(token)
-            if len(self._said(tokens)) > sampling.max_tokens:
-                tokens.pop()
-                break
-            if self.places and token >= self.places.base:
+            full = len(self._said(tokens)) >= sampling.max_tokens
+            if self.places and token >= self.places.base and not full:
                 continue  # a place is told when all its numbers are there
             begun_saying = begun_saying or time.perf_counter()
             text = self._read(tokens, conversation)[0]
             cut = cut_at_stop(text, sampling.stop)
             if cut is not None:
                 text = cut
+                break
+            if full:
                 break
             ready = sendable(text, sampling.stop)
             if len(ready) > len(sent):
@@ -159,7 +157,7 @@ class SystemResponder:
             yield text[len(sent) :]
         decoded = time.perf_counter()
         answer = self._said(tokens)
-        worth = self._support(prompt, answer) if support and prompt.media and answer else None
+        worth = self._support(prompt, answer, self._look(tokens)) if support and prompt.media and answer else None
         first = first or decoded
         self.timings = Timings(
             encoded - begun, first - encoded, (decoded - first) / max(1, len(tokens) - 1),
@@ -188,6 +186,10 @@ class SystemResponder:
         """The answer's own tokens, without its evidence."""
         return self.places.parted(tokens)[1] if self.places else tokens
 
+    def _look(self, tokens: list[int]) -> list[int] | None:
+        """The evidence before the answer, as candidates can stand behind it."""
+        return self.places.looked(self.places.parted(tokens)[0]) if self.places else None
+
     def _read(self, tokens: list[int], conversation: Conversation) -> tuple[str, tuple[Evidence, ...]]:
         """Text and evidence, which the system gives by the number of the medium, by that of the part."""
         if self.places is None:
@@ -203,12 +205,12 @@ class SystemResponder:
         """The greedy answers of `respond` without support; side by side where media stand among the words."""
         self._sense_ahead(conversations)
         system = self.system
-        if not (isinstance(system, DecoderSystem) and system.among_words):
+        if not scoring.side_by_side(system):
             return [self.respond(c, support=False) for c in conversations]
         prompts = [self.prompt(c) for c in conversations]
         rooms = [self._room(p, Sampling()) for p in prompts]
         answers = []
-        rows = batch.greedy(system.language, self._rows(system, [p.example for p in prompts]), self.end, rooms)
+        rows = batch.greedy(system.language, scoring.rows(system, [p.example for p in prompts]), self.end, rooms)
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
             tokens = tokens[: len(tokens) - max(0, len(self._said(tokens)) - Sampling().max_tokens)]
             told, evidence = self._read(tokens, conversation)
@@ -223,19 +225,13 @@ class SystemResponder:
         answers = [
             [[*self._written(c, conversation), self.end] for c in candidates] for conversation, candidates in requests
         ]
-        return self._log_p(examples, answers)
+        return scoring.log_p(self.system, examples, answers)
 
     def _sense_ahead(self, conversations: Sequence[Conversation]) -> None:
         """Towers see the media of some conversations together."""
         signals = [p.signal for c in conversations for p in c.parts if not isinstance(p.signal, str)]
         for start in range(0, len(signals), REMEMBERED):
             self._sensed(signals[start : start + REMEMBERED])
-
-    @staticmethod
-    @torch.no_grad()
-    def _rows(system: DecoderSystem, examples: Sequence[Example]) -> list[list[Piece]]:
-        rows = system.prompts(examples)
-        return [[*row, e.turns[0].question] for row, e in zip(rows, examples, strict=True)]
 
     # --- scores -----------------------------------------------------------------------------------
 
@@ -245,26 +241,6 @@ class SystemResponder:
         Where the system gives evidence, behind the evidence that it gives here: an answer is read off it.
         """
         return self.score_many([(conversation, candidates)])[0]
-
-    @torch.no_grad()
-    def _log_p(self, examples: Sequence[Example], answers: Sequence[Sequence[list[int]]]) -> list[list[float]]:
-        """log p of each example's answers, behind the evidence that the system gives for it."""
-        system, places = self.system, self.places
-        if isinstance(system, DecoderSystem) and system.among_words:
-            rows = self._rows(system, examples)
-            if places:
-                looks = batch.greedy(system.language, rows, places.seen, [LOOKS] * len(rows))
-                rows = [[*row, places.looked(look)] for row, look in zip(rows, looks, strict=True)]
-            return batch.log_likelihoods(system.language, rows, answers)
-        found = []
-        for example, own in zip(examples, answers, strict=True):
-            if places is None:
-                found.append(system.score(example, own).tolist())
-                continue
-            look = places.looked(system.generate(example, places.seen, LOOKS))
-            before, *whole = system.score(example, [look, *([*look, *answer] for answer in own)]).tolist()
-            found.append([log_p - before for log_p in whole])
-        return found
 
     def _written(self, answer: str, conversation: Conversation) -> list[int]:
         if self.places is None:
@@ -279,8 +255,11 @@ class SystemResponder:
         prompt, tokens = self.prompt(conversation), self._written(answer, conversation)
         return self._support(prompt, tokens) if prompt.media and tokens else None
 
-    def _support(self, prompt: Prompt, answer: list[int]) -> Support:
-        """Over the reference media (DESIGN section 2), which are sensed once for media of the same length."""
+    def _support(self, prompt: Prompt, answer: list[int], look: list[int] | None = None) -> Support:
+        """Over the reference media (DESIGN section 2), which are sensed once for media of the same length.
+
+        look: the evidence that was given with this answer; left out, the system's greedy evidence.
+        """
         banks = [self._bank(signal) for _, signal in prompt.media]
         own = [m for e in (*prompt.example.before, prompt.example) for m in e.media]
         examples = [prompt.example]
@@ -288,7 +267,8 @@ class SystemResponder:
             instead = [m for bank in banks for m in bank[number]]
             assert len(instead) == len(own), "references have the media of what they stand for"
             examples.append(with_media(prompt.example, iter(instead)))
-        first, *others = (log_p for (log_p,) in self._log_p(examples, [[answer]] * len(examples)))
+        answers = [[answer]] * len(examples)
+        first, *others = (log_p for (log_p,) in scoring.log_p(self.system, examples, answers, look))
         return raised(first, others, len(answer), self.least)
 
     @torch.no_grad()

@@ -1,0 +1,52 @@
+"""How likely a system finds answers: behind the evidence that it gives for them, where it gives any."""
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+import torch
+
+from trenza.systems import batch
+from trenza.systems.decoding import DecoderSystem
+from trenza.systems.examples import Example, System
+from trenza.systems.places import LOOKS, Places
+from trenza.systems.splice import Piece
+
+
+def side_by_side(system: System) -> TypeGuard[DecoderSystem]:
+    """Whether media stand among the words of one decoder, so that many prompts go through it together."""
+    return isinstance(system, DecoderSystem) and system.among_words
+
+
+@torch.no_grad()
+def rows(system: DecoderSystem, examples: Sequence[Example]) -> list[list[Piece]]:
+    """Each example with its first question, as words and embedded media."""
+    prompts = system.prompts(examples)
+    return [[*row, e.turns[0].question] for row, e in zip(prompts, examples, strict=True)]
+
+
+@torch.no_grad()
+def log_p(
+    system: System, examples: Sequence[Example], answers: Sequence[Sequence[list[int]]], look: list[int] | None = None
+) -> list[list[float]]:
+    """log p of each example's answers, token numbers, in nats, behind the system's greedy evidence for it.
+
+    look: evidence, SEEN included, to take for the first example in place of greedy evidence.
+    """
+    places: Places | None = getattr(system, "places", None)
+    looks = [look] if look else []
+    if side_by_side(system):
+        prompts = rows(system, examples)
+        if places:
+            blind = prompts[len(looks) :]
+            made = batch.greedy(system.language, blind, places.seen, [LOOKS] * len(blind))
+            looks += [places.looked(tokens) for tokens in made]
+            prompts = [[*prompt, own] for prompt, own in zip(prompts, looks, strict=True)]
+        return batch.log_likelihoods(system.language, prompts, answers)
+    if places is None:
+        return [system.score(e, own).tolist() for e, own in zip(examples, answers, strict=True)]
+    looks += [places.looked(system.generate(e, places.seen, LOOKS)) for e in examples[len(looks) :]]
+    found = []
+    for example, own, seen in zip(examples, answers, looks, strict=True):
+        before, *whole = system.score(example, [seen, *([*seen, *answer] for answer in own)]).tolist()
+        found.append([log_likelihood - before for log_likelihood in whole])
+    return found
