@@ -110,6 +110,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(reci
     assert Trainer(given, tiny()).done == 3
 
 
+def test_sharding_that_would_silently_be_copying_is_refused(recipe, tiny, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(UsageError, match="can't on cpu"):
+        Trainer(recipes.load(recipe, ["steps=3"]), tiny())
+
+
 def test_a_training_of_another_recipe_is_not_gone_on_with(recipe, tiny):
     Trainer(recipes.load(recipe, ["steps=3"]), tiny()).run()
     with pytest.raises(UsageError, match=r"holds a training of another recipe \(steps, learning_rate differ\)"):

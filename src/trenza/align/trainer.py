@@ -6,6 +6,7 @@ batch gives the same gradient however it is split.
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from torch import Tensor, nn
 
 from trenza.align import assemble, saving
@@ -63,6 +64,7 @@ class Trainer:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        _refuse_unsharded(self.accelerator)
         self.system = assemble.system(recipe, parts)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
         self.places = getattr(self.system, "places", None)
@@ -194,6 +196,16 @@ class Trainer:
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
                 row = {"step": self.done, "question": asked[0].question, "answer": got, "true": asked[0].answer}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _refuse_unsharded(accelerator: Accelerator) -> None:
+    """accelerate silently copies the whole model to every process where it was told to shard it and can't."""
+    asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true", "yes")
+    if asked and accelerator.distributed_type != DistributedType.FSDP:
+        raise UsageError(
+            f"ACCELERATE_USE_FSDP asks to shard the model, and accelerate can't on {accelerator.device.type} with "
+            f"{accelerator.num_processes} process(es); unset it, or run several processes on accelerators"
+        )
 
 
 def _cut(file: Path, steps: int) -> None:
