@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
 from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
+from trenza.bridges.perceived import EVENT_COLUMNS, OBJECT_COLUMNS, RIVALS
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
+from trenza.conversation import Box, Evidence, Span
 from trenza.data import build
 from trenza.data.formats.webdataset import shards_of
 from trenza.data.loader import Loader, Source
@@ -41,6 +44,22 @@ class Words:
         again = tokenizer.prompt([("user", [0]), ("assistant", [1]), ("user", [2])])[4]
         assert isinstance(again, list)
         self.again = again[again.index(self.end) + 1 :]
+
+
+def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
+    """Where a corpus tells no places, what was perceived: the surest thing of a picture, or a sound's events.
+
+    Answers without evidence among those with it would teach that looking can be left out.
+    """
+    own = [m for m in media if m.kind != "lines"]
+    if len(own) != 1 or not len(rows := own[0].features.flatten(0, 1)):
+        return ()
+    if own[0].kind == "image" and rows.shape[1] == OBJECT_COLUMNS:
+        y0, x0, y1, x1 = rows[rows[:, 2 * RIVALS + 4].argmax(), 2 * RIVALS : 2 * RIVALS + 4].clamp(0, 1).tolist()
+        return (Evidence(0, Box(x0, y0, x1, y1)),) if x0 < x1 and y0 < y1 else ()
+    if own[0].kind == "audio" and rows.shape[1] == EVENT_COLUMNS:
+        return tuple(Evidence(0, Span(start, end)) for start, end in rows[:, 1:3].tolist())
+    return ()
 
 
 class Feed:
@@ -97,6 +116,8 @@ class Feed:
 
     def _turn(self, media: tuple[Medium, ...], said: Asked) -> Turn:
         words, spans = self.words, not any(m.kind == "image" for m in media)
+        if self.places and not said.evidence:
+            said = replace(said, evidence=found(media))
         return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
