@@ -12,13 +12,14 @@ from trenza.systems.perceiving import Things
 
 
 def things() -> Things:
-    """An object for each picture, as bright as the picture; an event as long as the sound; a line for black ones, a
-    figure for each line; a track with the number of frames, the last frame's time and the end."""
+    """An object for each picture, as bright as the picture, and none for white ones; an event as long as the sound; a
+    line for grey ones, three for black ones, one figure; a track with the number of frames, the last frame's time and
+    the end."""
     return Things(
-        lambda pixels: [p.float().mean().expand(1, 30) for p in pixels],
+        lambda pixels: [p.float().mean().expand(int(p.min() < 255), 30) for p in pixels],
         lambda samples: torch.full((1, 40), len(samples) / 16_000),
-        lambda pixels: torch.zeros(int(pixels.max() == 0), 28),
-        lambda pixels, lines: torch.full((len(lines), 30), -1.0),
+        lambda pixels: torch.zeros(3 if pixels.max() == 0 else int(pixels.max() < 255), 28),
+        lambda pixels, lines: torch.full((1, 30), -1.0),
         lambda frames, times, end: torch.tensor([[len(frames), times[-1], end] + [0.0] * 33]),
     )
 
@@ -33,11 +34,16 @@ def test_each_signal_has_its_media_in_order():
     film = Video(frames, np.arange(5) / 4, sound)
     picture, heard, seen = things()([grey(0), sound, film])
     assert [m.kind for m in picture] == ["image", "lines"]
-    assert picture[1].features.shape == (1, 1, 28)
+    assert picture[1].features.shape == (1, 3, 28)
     assert picture[0].features[0, :, 0].tolist() == [0.0, -1.0]  # its object, then its figure
     assert [m.kind for m in heard] == ["audio"] and float(heard[0].features[0, 0, 0]) == 0.5
     assert [m.kind for m in seen] == ["video", "audio"]
     assert seen[0].features[0, 0, :3].tolist() == [5.0, 1.0, 1.25]
+
+
+def test_figures_are_told_of_pages_and_where_nothing_was_found():
+    page, drawing, nothing = (m[0].features[0, :, 0].tolist() for m in things()([grey(0), grey(60), grey(255)]))
+    assert (page, drawing, nothing) == ([0.0, -1.0], [60.0], [-1.0])
 
 
 def test_text_is_no_medium():

@@ -17,6 +17,7 @@ from trenza.systems.examples import Medium
 
 PIXELS = 256  # a side, of the square that detectors see
 FRAMES = 16  # looked at, of a video, evenly
+PAGE_LINES = 3  # of text that a drawn page has at least; a letter or two are read into many a drawing
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Things:
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
             lines = self.lines(pixels)
-            found = torch.cat([*self.objects(torch.from_numpy(pixels)[None]), self.figures(pixels, lines)])
+            found = self.objects(torch.from_numpy(pixels)[None])[0]
+            # Flat parts of a drawn thing look like figures of a page.
+            if len(lines) >= PAGE_LINES or not len(found):
+                found = torch.cat([found, self.figures(pixels, lines)])
             return [Medium("image", found[None]), Medium("lines", lines[None])]
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
