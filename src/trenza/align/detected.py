@@ -20,19 +20,17 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from trenza.align.scenes import HUES
+from trenza.bridges.perceived import BOX, CHANCES, COLOUR, NUMBERS, SCORE
 from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.pictures import FAMILIES
 from trenza.systems.load import objects
-from trenza.towers.objects import COLOURS, RIVALS, ObjectDetector, overlap
+from trenza.towers.objects import RIVALS, ObjectDetector, overlap
 
 CHOICE_SEED = 777  # of test_seed: whatever is chosen, is chosen here
 CHOICE_WORLDS = 60
 FLOOR = 0.05  # score down to which calibration looks
 SAME_BOX = 0.5  # intersection over union from which a thing counts as located
-NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
-BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4
-COLOUR = slice(2 * RIVALS + 5, 2 * RIVALS + 5 + COLOURS)
 
 
 @dataclass(frozen=True)

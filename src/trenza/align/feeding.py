@@ -13,7 +13,7 @@ from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
 from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
-from trenza.bridges.perceived import EVENT_COLUMNS, OBJECT_COLUMNS, RIVALS
+from trenza.bridges.perceived import BOX, EVENT_COLUMNS, OBJECT_COLUMNS, SCORE
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.conversation import Box, Evidence, Span
@@ -55,7 +55,7 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
     if len(own) != 1 or not len(rows := own[0].features.flatten(0, 1)):
         return ()
     if own[0].kind == "image" and rows.shape[1] == OBJECT_COLUMNS:
-        y0, x0, y1, x1 = rows[rows[:, 2 * RIVALS + 4].argmax(), 2 * RIVALS : 2 * RIVALS + 4].clamp(0, 1).tolist()
+        y0, x0, y1, x1 = rows[rows[:, SCORE].argmax(), BOX].clamp(0, 1).tolist()
         return (Evidence(0, Box(x0, y0, x1, y1)),) if x0 < x1 and y0 < y1 else ()
     if own[0].kind == "audio" and rows.shape[1] == EVENT_COLUMNS:
         return tuple(Evidence(0, Span(start, end)) for start, end in rows[:, 1:3].tolist())

@@ -6,7 +6,6 @@ batch gives the same gradient however it is split.
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
 from torch import Tensor, nn
 
 from trenza.align import assemble, saving
@@ -200,8 +199,7 @@ class Trainer:
 
 def _refuse_unsharded(accelerator: Accelerator) -> None:
     """accelerate silently copies the whole model to every process where it was told to shard it and can't."""
-    asked = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true", "yes")
-    if asked and accelerator.distributed_type != DistributedType.FSDP:
+    if parse_flag_from_env("ACCELERATE_USE_FSDP") and accelerator.distributed_type != DistributedType.FSDP:
         raise UsageError(
             f"ACCELERATE_USE_FSDP asks to shard the model, and accelerate can't on {accelerator.device.type} with "
             f"{accelerator.num_processes} process(es); unset it, or run several processes on accelerators"

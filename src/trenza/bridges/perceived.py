@@ -20,6 +20,9 @@ RIVALS = 8
 COLOURS = 8
 # Columns of an object, a track, an event and a line; see `towers/objects.py`, `tracks.py`, `events.py`, `lines.py`.
 OBJECT_COLUMNS = 2 * RIVALS + 4 + 1 + 1 + COLOURS
+NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
+BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4
+COLOUR = slice(SCORE + 1, OBJECT_COLUMNS)
 TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
@@ -84,14 +87,14 @@ class ObjectTokens(nn.Module):
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
         for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
-            tokens += self.told(row, row[20], row[21:30], scales.box(row[16:20]), embed)
+            tokens += self.told(row, row[SCORE], row[COLOUR], scales.box(row[BOX]), embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
     def told(self, row: Tensor, score: Tensor, colours: Tensor, where: Tensor, embed: Embed) -> list[Tensor]:
         """A thing whose rivals a row begins with, its colour by probabilities [9], and `where` [n, D] it is."""
         palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
         colour = (colours @ palette)[None]
-        names = self.names(row[:RIVALS], row[RIVALS : 2 * RIVALS], embed)
+        names = self.names(row[NUMBERS], row[CHANCES], embed)
         mark = (self.mark[0] + score * self.mark[1])[None]
         return [mark, *(part for name in names for part in (colour, name, where))]
 
