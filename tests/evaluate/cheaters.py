@@ -103,6 +103,8 @@ class Oracle:
         if any(tuple(media) == self.originals[index].media for index, _, _ in self.known.get(text, ())):
             return None  # a world's own question that happens to be worded alike, with its own order of choices
         item = self.pictures.get(media[0].content_hash) if media else None
+        if item is None:
+            return None  # likewise, of a picture that a probe has changed
         for language in PRESENT:
             before, after = PRESENT[language].split("{x}")
             if text.startswith(before):

@@ -1,7 +1,9 @@
 """The instrument itself: planted cheaters are caught, honest models pass, on worlds drawn anew for each session."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 import cheaters
 import numpy as np
@@ -11,8 +13,10 @@ from trenza.data.corpora.entries import png
 from trenza.data.worlds import pictures
 from trenza.evaluate import builtin, tasks
 from trenza.evaluate.asking import Outcome
+from trenza.evaluate.cases import pose
 from trenza.evaluate.measures import calibration
 from trenza.evaluate.measures.base import correct, mean
+from trenza.evaluate.objects import PRESENT, Poll
 from trenza.evaluate.plan import plan
 from trenza.evaluate.run import Results
 from trenza.signals import decode
@@ -20,9 +24,26 @@ from trenza.signals import decode
 SEED = secrets.randbelow(10**6)
 
 
+def tasks_polled(stock) -> Iterator[tasks.Task]:
+    """Without end: tasks of six worlds of whose pictures POPE can ask; some draws have hardly a picture of things."""
+    for n in count():
+        task = builtin.worlds(48, SEED + n * 10**6, stock=stock)
+        poll = Poll(task)
+        if any(poll.questions(i, pose(item), True) for i, item in enumerate(task.items)):
+            yield task
+
+
 @pytest.fixture(scope="module")
 def task(stock):
-    return builtin.worlds(48, SEED, stock=stock)
+    return next(tasks_polled(stock))
+
+
+@pytest.fixture(scope="module")
+def in_other_words(stock):
+    """A task in which nothing is asked in POPE's words: a prompt that is both has two answers for a yes-sayer."""
+    openings = tuple(question.partition("{x}")[0] for question in PRESENT.values())
+    some = tasks_polled(stock)
+    return next(t for t in some if not any(text.startswith(openings) for text in cheaters.Oracle(t).known))
 
 
 def flags(card) -> set[str]:
@@ -95,8 +116,8 @@ def test_a_chatty_model_is_read_and_the_spread_shows_it(task):
     assert flags(card) == {"spread_reading"}
 
 
-def test_a_yes_sayer_hallucinates(task):
-    card, _ = cheaters.judged(task, cheaters.YesSayer(task))
+def test_a_yes_sayer_hallucinates(in_other_words):
+    card, _ = cheaters.judged(in_other_words, cheaters.YesSayer(in_other_words))
     assert value(card, "yes_rate") == value(card, "hallucination") == 1
     assert {"hallucination", "yes_rate", "pope_accuracy/random"} <= flags(card), f"seed {SEED}"
     assert value(card, "accuracy") == 1
