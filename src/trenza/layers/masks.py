@@ -54,10 +54,20 @@ class Packed:
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Queries, keys and values [1, H, T, E] to [1, H, T, E]; T is the sum of the lengths."""
+        attend = _plain if q.requires_grad else _fused
         parts = zip(*(x.split(self.lengths, 2) for x in (q, k, v)), self.masks, strict=True)
-        return torch.cat([
-            F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None) for q, k, v, mask in parts
-        ], 2)  # fmt: skip
+        return torch.cat([attend(q, k, v, mask) for q, k, v, mask in parts], 2)
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """The same step by step: on CPU torch's fused backward pass takes longer for documents of hundreds of tokens."""
+    sees = causal(q.shape[2])[0, 0] if mask is None else mask
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    return scores.masked_fill(~sees, torch.finfo(scores.dtype).min).softmax(-1) @ v
 
 
 def prefix(lengths: Tensor, size: int) -> Tensor:
