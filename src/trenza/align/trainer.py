@@ -62,7 +62,9 @@ class Trainer:
     def __init__(self, recipe: Recipe, parts: Parts, told: Told = lambda what, done, total: None):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
-        self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+        # Without an accelerator, processes find each other (by gloo) only where accelerate is told to do without one.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
         _refuse_unsharded(self.accelerator)
         self.system = assemble.system(recipe, parts)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
