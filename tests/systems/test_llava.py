@@ -155,7 +155,22 @@ def test_evidence_comes_back_from_its_tokens():
     broken = [PLACES.base + 128 + 301, *PLACES.place(Box(0.5, 0.5, 1, 1))[:3]]
     assert PLACES.read(broken, decode) == ("", ())
     assert PLACES.read([*broken, PLACES.seen, *encode("yes")], decode) == ("yes", ())
-    assert PLACES.looked([*broken, *encode("so")]) == [*broken, PLACES.seen]
+    assert PLACES.looked([*broken, *encode("so")]) == [*broken, *encode("so"), PLACES.seen]
+    assert PLACES.looked(encode("so")) == [PLACES.seen]
+
+
+def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer():
+    found = (Evidence(0, Box(0.0, 0.25, 0.5, 1.0)), Evidence(0, Box(0.5, 0.25, 1.0, 1.0)))
+    tokens = [*PLACES.evidence(found, encode("two")), *encode("no")]
+    text, got = PLACES.read(tokens, decode)
+    assert text == "no" and [e.part for e in got] == [0, 0]
+    assert PLACES.given(tokens) == (tokens[:10], [*encode("two"), PLACES.seen, *encode("no")])
+    weights = PLACES.smoothed(torch.tensor(tokens), [len(tokens)])[1].sum(1)
+    words, answer = places.ANSWER / len(encode("two")) ** 0.5, places.ANSWER / len(encode("no")) ** 0.5
+    expected = [places.EVIDENCE] * 10 + [words] * len(encode("two")) + [places.EVIDENCE] + [answer] * len(encode("no"))
+    assert torch.allclose(weights, torch.tensor(expected))
+    long = PLACES.evidence(found, encode("x" * 100))
+    assert len(long) == 10 + places.RATIONALE + 1 and long[-1] == PLACES.seen
 
 
 def test_the_truth_is_spread_over_neighbouring_bins_only():

@@ -5,27 +5,30 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from trenza.align import questions
-from trenza.conversation import Box, Evidence, Span
+from trenza.align import questions, rationales
+from trenza.align.truths import thing_at
+from trenza.conversation import Box, Evidence
 from trenza.data.samples import Item, Media, Pair
 from trenza.systems.examples import Turn
 from trenza.systems.places import Places
 
 MOST_TURNS = 8
-SAME = 0.01  # of a side, or of a second
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as people write it, its answer and where the truth is to be seen."""
+    """A question as people write it, its answer and where the truth is to be seen.
+
+    rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
+    """
 
     question: str
     answer: str
     evidence: tuple[Evidence, ...] = ()
+    rationale: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def asked(sample: Pair | Item) -> Asked:
     rng = random.Random(hashlib.sha256(sample.key.encode()).digest())
     if isinstance(sample, Item):
         question = questions.with_options(sample.question, sample.choices, sample.language, rng)
-        return Asked(question, sample.answer, ordered(sample))
+        evidence = ordered(sample)
+        return Asked(question, sample.answer, evidence, rationales.of_item(sample, evidence))
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
 
 
@@ -86,33 +90,12 @@ def ordered(item: Item) -> tuple[Evidence, ...]:
     question = item.question.lower()
 
     def key(e: Evidence) -> tuple[int, int, float]:
-        name = _name_at(e.where, media[e.part]) if e.part < len(media) else ""
+        name = thing_at(e.where, media[e.part]).get("name", "") if e.part < len(media) else ""
         found = re.search(rf"\b{re.escape(name.lower())}\b", question) if name else None
         along = (e.where.x0 + e.where.x1) / 2 if isinstance(e.where, Box) else getattr(e.where, "start", 0.0)
         return (found.start() if found else len(question), e.part, along)
 
     return tuple(sorted(item.evidence, key=key))
-
-
-def _name_at(where: Box | Span | str, truth: dict[str, Any]) -> str:
-    """What a world says is at a place of its medium."""
-    for thing in (*truth.get("objects", ()), *truth.get("sounds", ())):
-        own = place(thing)
-        if own is not None and type(own) is type(where):
-            apart = (abs(a - b) for a, b in zip(vars(own).values(), vars(where).values(), strict=True))
-            if max(apart) < SAME:
-                return thing["name"]
-    return ""
-
-
-def place(thing: dict[str, Any]) -> Box | Span | None:
-    """Where a world says a thing or sound is; a thing of a film is on all of its way, and on none if it never comes."""
-    if "start" in thing:
-        return Span(thing["start"], thing["end"])
-    boxes = [b for b in thing.get("boxes", [thing.get("box")]) if b]
-    if not boxes:
-        return None
-    return Box(*(min(b[i] for b in boxes) for i in (0, 1)), *(max(b[i] for b in boxes) for i in (2, 3)))
 
 
 def drawn(purpose: str, talk: Talk) -> np.random.Generator:
@@ -130,4 +113,6 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
     question = [*encode(said.question), *after]
     if places is None:
         return Turn(question, [*encode(said.answer), end])
-    return Turn(question, [*places.evidence(said.evidence), *places.write(said.answer, encode, spans), end])
+    rationale = encode(said.rationale) if said.rationale else []
+    looks = places.evidence(said.evidence, rationale)
+    return Turn(question, [*looks, *places.write(said.answer, encode, spans), end])

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from trenza.align.conversations import Asked, Talk, place
+from trenza.align.conversations import Asked, Talk
 from trenza.align.questions import OF_PAIRS
+from trenza.align.truths import place
 from trenza.conversation import Box, Evidence, Span
 
 SHARE = 0.3  # of the talks

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from trenza.align.absent import REMEMBERED
-from trenza.align.conversations import Asked, Talk, drawn, place
+from trenza.align.conversations import Asked, Talk, drawn
+from trenza.align.rationales import middle, named, spaced
+from trenza.align.truths import place
 from trenza.conversation import Box, Evidence
 from trenza.data.worlds.asking import WHOLE
 from trenza.data.worlds.drawing import COLOURS
@@ -57,14 +59,14 @@ class Known:
         some = self.alone(kind)
         return (some[0], some[1]) if len(some) > 1 else None
 
-    def asked(self, template: str, answer: str | bool, *where: Any, **said: str) -> Asked:
-        """where: a thing or sound of the first medium, or (medium, thing)."""
+    def asked(self, template: str, answer: str | bool, *where: Any, rationale: str = "", **said: str) -> Asked:
+        """where: a thing or sound of the first medium, or (medium, thing). rationale: see `rationales.py`."""
         if isinstance(answer, bool):
             answer = self.words.word("yes" if answer else "no")
         places = [w if isinstance(w, tuple) else (0, w) for w in where]
         at = [(part, thing if isinstance(thing, Box) else place(thing)) for part, thing in places]
         found = tuple(Evidence(part, where) for part, where in at if where is not None)
-        return Asked(self.words.question(template, self.rng, **said), answer, found)
+        return Asked(self.words.question(template, self.rng, **said), answer, found, rationale)
 
     def compared(
         self, one: Truth, two: Truth, holds: bool, whether: str, which: str, called: Callable[[Truth], str] = _name
@@ -72,12 +74,8 @@ class Known:
         """Whether the one surpasses the other, or less often which of them does."""
         if self.rng.random() < WHICH:
             return self.asked(which, (one if holds else two)["name"], one, two, x=one["name"], y=two["name"])
-        return self.asked(whether, holds, one, two, x=called(one), y=called(two))
-
-
-def _middle(thing: Truth) -> tuple[float, float]:
-    x0, y0, x1, y1 = thing["box"]
-    return (x0 + x1) / 2, (y0 + y1) / 2
+        surpassing = named((one if holds else two)["name"], self.words.language)
+        return self.asked(whether, holds, one, two, rationale=surpassing, x=called(one), y=called(two))
 
 
 # --- one picture ----------------------------------------------------------------------------------
@@ -90,7 +88,7 @@ def side_by_side(known: Known) -> Asked | None:
     pair = known.two()
     if pair is None:
         return None
-    first, second = (_middle(thing)[axis] for thing in pair)
+    first, second = (middle(thing, axis) for thing in pair)
     if abs(first - second) < APART:
         return None
     return known.compared(*pair, first < second, f"is_{relation}", f"more_{relation}")
@@ -119,7 +117,8 @@ def colours(known: Known) -> Asked | None:
     if not others or known.rng.random() < 0.3:
         others = [c for c in COLOURS if c != thing["colour"]]
     colour = thing["colour"] if holds else known.shuffled(others)[0]
-    return known.asked("is_colour", holds, thing, x=thing["name"], colour=known.words.colour(colour))
+    own, asked = (known.words.colour(c) for c in (thing["colour"], colour))
+    return known.asked("is_colour", holds, thing, rationale=spaced(own), x=thing["name"], colour=asked)
 
 
 def presence(known: Known) -> Asked | None:
@@ -135,12 +134,13 @@ def numbers(known: Known) -> Asked | None:
     """How many are there, or is it so many?"""
     name = known.shuffled(known.counts[0])[0]
     count = known.counts[0][name]
-    some = sorted((t for t in known.truth[0]["objects"] if t["name"] == name), key=_middle)
+    some = sorted((t for t in known.truth[0]["objects"] if t["name"] == name), key=lambda t: middle(t, 0))
     if known.rng.random() < 0.4:
         return known.asked("count", str(count), *some, x=name)
     holds = known.coin()
     other = count + (1 if count == 1 or known.coin() else -1)
-    return known.asked("is_count", holds, *some, x=name, n=str(count if holds else other))
+    asked = str(count if holds else other)
+    return known.asked("is_count", holds, *some, rationale=spaced(str(count)), x=name, n=asked)
 
 
 # --- two pictures, a sound ------------------------------------------------------------------------
@@ -170,7 +170,9 @@ def loudness(known: Known) -> Asked | None:
     if pair is None or pair[0]["rms"] == pair[1]["rms"]:
         return None
     one, two = pair
-    return known.asked("is_louder", one["rms"] > two["rms"], one, two, x=known.called(one), y=known.called(two))
+    louder = named(max(pair, key=lambda s: s["rms"])["name"], known.words.language)
+    holds = one["rms"] > two["rms"]
+    return known.asked("is_louder", holds, one, two, rationale=louder, x=known.called(one), y=known.called(two))
 
 
 Drill = Callable[[Known], Asked | None]

@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 6  # of what is kept: counts up when it changes
+VERSION = 7  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -83,7 +83,12 @@ def members(talk: Talk, media: tuple[Medium, ...]) -> Members:
     document = {
         "kinds": [m.kind for m in media],
         "asked": [
-            {"question": a.question, "answer": a.answer, "evidence": [evidence_to_json(e) for e in a.evidence]}
+            {
+                "question": a.question,
+                "answer": a.answer,
+                "evidence": [evidence_to_json(e) for e in a.evidence],
+                "rationale": a.rationale,
+            }
             for a in talk.asked
         ],
     }
@@ -100,7 +105,7 @@ def read(record: Record) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
         for i, kind in enumerate(document["kinds"])
     )
     asked = tuple(
-        Asked(a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]))
+        Asked(a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]), a["rationale"])
         for a in document["asked"]
     )
     return media, asked

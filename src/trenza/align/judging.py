@@ -2,7 +2,7 @@
 
 A system that looks before it speaks learns two things: to find the places, and to judge by them. Judging takes many
 more examples, and needs no media: names and places are drawn, the drills of `drills.py` ask about them, and the places
-stand behind the question as if the system had just written them. Only the answer is learned.
+stand behind the question as if the system had just written them. Only rationale and answer are learned.
 """
 
 import math
@@ -71,10 +71,13 @@ def imagined(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[str, 
 
 
 def given(asked: Asked, words: Any, places: Places, spans: bool) -> Turn:
-    """A turn whose evidence stands behind the question, so that only the answer is learned. words: `feeding.Words`."""
+    """A turn whose places stand behind the question, so that only what is read off them is learned.
+
+    words: `feeding.Words`.
+    """
     whole = turn(asked, words.encode, words.after, words.end, places, spans)
-    looks, said = places.parted(whole.answer)
-    return Turn([*whole.question, *looks, places.seen], said)
+    looks, said = places.given(whole.answer)
+    return Turn([*whole.question, *looks], said)
 
 
 def examples(count: int, lexicon: Lexicon, words: Any, places: Places, rng: np.random.Generator) -> list[Example]:

@@ -2,7 +2,8 @@
 
 As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
 is two tokens of 0.1 s. A system looks before it speaks: first its evidence, each the number of a medium and a place,
-then SEEN, then the answer, which so can be read off the evidence (compare Shikra, Chen et al. 2023, section 3.3).
+then for some questions its rationale in words, then SEEN, then the answer, which so can be read off what stands before
+(compare Shikra, Chen et al. 2023, section 3.3; Multimodal-CoT, Zhang et al. 2023, section 3).
 """
 
 import json
@@ -22,7 +23,8 @@ STEPS = 301  # times 0.0 to 30.0 s
 MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 7  # places given with one answer: as many as things that a world has counted
-LOOKS = 5 * MOST_EVIDENCE  # tokens of it at most
+RATIONALE = 24  # tokens of words behind the places at most
+LOOKS = 5 * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
 WAVES = 20  # along a scale, that its first embeddings are made of
 EVIDENCE = 0.25  # weight of evidence in the loss: its many tokens would drown an answer of one word
 ANSWER = 2.0  # weight of an answer's tokens, over the root of their number: "yes" counts nearly as much as a whole form
@@ -78,8 +80,11 @@ class Places:
             return [self.position(v) for v in (where.y0, where.x0, where.y1, where.x1)]
         return [self.time(where.start), self.time(where.end)]
 
-    def evidence(self, found: tuple[Evidence, ...]) -> list[int]:
-        """At most MOST_EVIDENCE places and SEEN; quoted text has none. Raises UsageError past MEDIA media."""
+    def evidence(self, found: tuple[Evidence, ...], rationale: Sequence[int] = ()) -> list[int]:
+        """At most MOST_EVIDENCE places, the rationale's words and SEEN; quoted text has no place.
+
+        Raises UsageError past MEDIA media.
+        """
         tokens = []
         for e in found[:MOST_EVIDENCE]:
             if isinstance(e.where, str):
@@ -87,20 +92,27 @@ class Places:
             if e.part >= MEDIA:
                 raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
             tokens += [self.base + BINS + STEPS + e.part, *self.place(e.where)]
-        return [*tokens, self.seen]
+        return [*tokens, *rationale[:RATIONALE], self.seen]
 
     def parted(self, tokens: list[int]) -> tuple[list[int], list[int]]:
-        """What a system wrote as its evidence, SEEN left out, and the answer's own tokens."""
+        """What a system wrote before SEEN, that left out, and the answer's own tokens."""
         if self.seen in tokens:
             cut = tokens.index(self.seen)
             return tokens[:cut], tokens[cut + 1 :]
-        looking = bool(tokens) and self.base + BINS + STEPS <= tokens[0] < self.seen
-        return (tokens, []) if looking else ([], tokens)
+        return (tokens, []) if self._looking(tokens) else ([], tokens)
+
+    def _looking(self, tokens: Sequence[int]) -> bool:
+        """Whether tokens begin with a place of a medium; an answer doesn't."""
+        return bool(tokens) and self.base + BINS + STEPS <= tokens[0] < self.seen
 
     def looked(self, tokens: list[int]) -> list[int]:
-        """What a system wrote up to SEEN as evidence that an answer can stand behind; words among it end it."""
-        words = next((i for i, t in enumerate(tokens) if t < self.base), len(tokens))
-        return [*tokens[:words], self.seen]
+        """What a system wrote up to SEEN, so that an answer can stand behind it; of an answer without places, none."""
+        return [*(tokens[:LOOKS] if self._looking(tokens) else ()), self.seen]
+
+    def given(self, answer: list[int]) -> tuple[list[int], list[int]]:
+        """An answer's places, and what is to be read off them: the rationale, SEEN and the answer itself."""
+        cut = next((i for i, t in enumerate(answer) if t < self.base or t == self.seen), len(answer))
+        return answer[:cut], answer[cut:]
 
     # --- answers as text --------------------------------------------------------------------------
 
@@ -174,8 +186,8 @@ class Places:
         starts = [i for i, t in enumerate(tokens) if first <= t < first + MEDIA]
         found = []
         for start, stop in zip(starts, [*starts[1:], len(tokens)], strict=False):
-            values = [self._value(t) for t in tokens[start + 1 : stop] if self.base <= t < first]
-            kinds = {self._is_position(t) for t in tokens[start + 1 : stop]}
+            own = [t for t in tokens[start + 1 : stop] if self.base <= t < first]
+            values, kinds = [self._value(t) for t in own], {self._is_position(t) for t in own}
             try:
                 part = tokens[start] - first
                 if len(values) == 4 and kinds == {True}:
@@ -216,6 +228,8 @@ class Places:
         if len(seen):
             cut = int(seen[0]) + 1
             weights[:cut] = EVIDENCE
+            words = answer[:cut] < self.base  # the rationale counts as an answer does
+            weights[:cut][words] = ANSWER / max(int(words.sum()), 1) ** 0.5
             weights[cut:] = ANSWER / max(len(answer) - cut, 1) ** 0.5
         return weights
 

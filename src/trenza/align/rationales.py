@@ -1,0 +1,107 @@
+"""What an answer is read off, in a word: the count, the colour, the name of the one further left, the name heard.
+
+Yes or no is then a comparison of that word with the question's, and needs no second look at places or sounds. It stands
+between the places and the answer (`systems/places.py`), worded as questions have it, so that equal words are equal
+tokens.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from trenza.align.truths import Thing, thing_at
+from trenza.conversation import Evidence
+from trenza.data.samples import Item
+from trenza.data.worlds.phrases import phrases
+
+Told = Callable[[Sequence[Thing], Item], str]  # of the things at an answer's evidence
+
+
+def spaced(word: str) -> str:
+    """Behind a space, as a word stands in a question that doesn't quote it."""
+    return f" {word}"
+
+
+def named(name: str, language: str) -> str:
+    """A name as questions have it: English ones are words among others, Spanish ones stand in quotes."""
+    return spaced(name) if language == "en" else name
+
+
+def middle(thing: Thing, axis: int) -> float:
+    """0: x, 1: y."""
+    return (thing["box"][axis] + thing["box"][axis + 2]) / 2
+
+
+def _foremost(key: Callable[[Thing], float]) -> Told:
+    """The name of the one with the least of something."""
+    return lambda some, item: named(min(some, key=key)["name"], item.language)
+
+
+def _number(some: Sequence[Thing], item: Item) -> str:
+    return spaced(str(len(some)))
+
+
+def _numbers(some: Sequence[Thing], item: Item) -> str:
+    """How many there are of each name, in the order of the question."""
+    return spaced(", ".join(str(n) for n in Counter(t["name"] for t in some).values()))
+
+
+def _names(some: Sequence[Thing], item: Item) -> str:
+    return named(", ".join(t["name"] for t in some), item.language)
+
+
+def _caption(some: Sequence[Thing], item: Item) -> str:
+    """Both names along the relation, since a caption may name what isn't there."""
+    across = phrases(item.language).word("caption_left", x="|", y="|").split("|")[1] in item.question
+    return _names(sorted(some, key=lambda t: middle(t, 0 if across else 1)), item)
+
+
+def _way(some: Sequence[Thing], item: Item) -> str:
+    boxes = [b for b in some[0]["boxes"] if b]
+    x, y = ((boxes[-1][i] + boxes[-1][i + 2] - boxes[0][i] - boxes[0][i + 2]) for i in (0, 1))
+    way = ("right" if x > 0 else "left") if abs(x) > abs(y) else ("down" if y > 0 else "up")
+    return spaced(phrases(item.language).word(way))
+
+
+def _heard(some: Sequence[Thing], item: Item) -> str:
+    """The last that is heard: a name, alone or behind the words that ask for it."""
+    sounds = next(m["sounds"] for m in item.truth["media"] if "sounds" in m)
+    return named(sounds[-1]["name"], item.language)
+
+
+def _value(some: Sequence[Thing], item: Item) -> str:
+    return str(some[0]["value"])
+
+
+TOLD: dict[str, Told] = {
+    "is_left": _foremost(lambda t: middle(t, 0)),
+    "is_above": _foremost(lambda t: middle(t, 1)),
+    "caption": _caption,
+    "is_bigger": _foremost(lambda t: -t["size"]),
+    "is_colour": lambda some, item: spaced(phrases(item.language).colour(some[0]["colour"])),
+    "is_count": _number,
+    "more": _numbers,
+    "is_label": lambda some, item: some[0]["label"],
+    "same": _names,
+    "is_before": _foremost(lambda t: t["start"]),
+    "is_louder": _foremost(lambda t: -t["rms"]),
+    "is_times": _number,
+    "more_often": _numbers,
+    "is_seen": _heard,
+    "where_heard": _heard,
+    "aloud": _heard,
+    "is_way": _way,
+    "is_field": _value,
+    "is_on": _value,
+    "is_off": _value,
+    "is_higher": _foremost(lambda t: -t["value"]),
+}
+
+
+def of_item(item: Item, evidence: Sequence[Evidence]) -> str:
+    """Of an item of worlds whose template has one; of all others none."""
+    told = TOLD.get(item.truth.get("template", "")) if isinstance(item.truth, dict) else None
+    if told is None:
+        return ""
+    media = item.truth["media"]
+    some = [thing_at(e.where, media[e.part]) for e in evidence if e.part < len(media)]
+    return told(some, item) if all(some) else ""
