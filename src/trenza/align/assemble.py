@@ -136,6 +136,8 @@ def system(recipe: Recipe, parts: Parts) -> Any:
         raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
     if recipe.perceive != "grid" and recipe.system != "llava":
         raise UsageError(f"perceive: {recipe.perceive} is for llava; {recipe.system} reads grids, leave it out")
+    if recipe.singles and recipe.perceive == "grid":
+        raise UsageError("singles: they are imagined as detectors perceive them; set perceive: things, or leave it out")
     if recipe.judging and recipe.system != "llava":
         raise UsageError(f"judging: questions without media are for llava; {recipe.system} needs media, leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
@@ -182,11 +184,7 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
     """How talks are looked at, and a hash that tells these towers from others."""
     if recipe.perceive == "simulated":
         words = parts.lexicon()
-        ears = lexicon.whisper_words()
-        simulated = Simulated(
-            words.names, words.sounds, lambda text: ears.encode(text, add_special_tokens=False).ids,
-            parts.tokenizer.encode, seed=recipe.seed,
-        )  # fmt: skip
+        simulated = simulator(recipe, parts, words)
         told = repr((words.names, words.sounds, simulated.errors, recipe.seed))
         return simulated, f"simulated {hashlib.sha256(told.encode()).hexdigest()}"
     if recipe.perceive == "things":
@@ -201,6 +199,15 @@ def look_with(recipe: Recipe, parts: Parts) -> tuple[Look, str]:
         return [tuple(m for _ in own for m in next(seen)) for own in signals]
 
     return look, told
+
+
+def simulator(recipe: Recipe, parts: Parts, words: Lexicon) -> Simulated:
+    """Who perceives what is imagined."""
+    ears = lexicon.whisper_words()
+    return Simulated(
+        words.names, words.sounds, lambda text: ears.encode(text, add_special_tokens=False).ids,
+        parts.tokenizer.encode, seed=recipe.seed,
+    )  # fmt: skip
 
 
 def _sense(system: str, parts: Parts) -> tuple[Sense, str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trenza.align import features, judging, questions
+from trenza.align import features, judging, questions, singles
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
 from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
+from trenza.align.simulated import Simulated
 from trenza.bridges.perceived import BOX, EVENT_COLUMNS, OBJECT_COLUMNS, SCORE
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
@@ -69,11 +70,12 @@ class Feed:
         self, recipe: Recipe, look: Look, tower: str, words: Words, places: Places | None,
         rank: int = 0, ranks: int = 1, told: Told = lambda what, done, total: None,
     ):  # fmt: skip
-        for key, count in (("batch", recipe.batch), ("judging", recipe.judging)):
+        for key, count in (("batch", recipe.batch), ("judging", recipe.judging), ("singles", recipe.singles)):
             if count % ranks:
                 raise UsageError(f"{key}: {count} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
-        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for judging
+        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for it
+        self.simulated: Simulated | None = None  # who perceives single things, where it asks for them
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
         sources, self.manifests = [], []
@@ -98,15 +100,19 @@ class Feed:
             learned = [
                 self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
             ]
-            yield [*self._judged(), *learned, *(e for e in turned if e is not None)]
+            yield [*self._imagined(), *learned, *(e for e in turned if e is not None)]
 
-    def _judged(self) -> list[Example]:
-        """This process's share of the questions about imagined things, drawn anew at each place in the data."""
+    def _imagined(self) -> list[Example]:
+        """This process's share of what is asked of imagined things, drawn anew at each place in the data."""
         if self.lexicon is None or self.places is None:
             return []
         rng = np.random.default_rng([self.recipe.seed, self.loader.rank, self.loader.position])
         count = self.recipe.judging // self.loader.ranks
-        return judging.examples(count, self.lexicon, self.words, self.places, rng)
+        made = judging.examples(count, self.lexicon, self.words, self.places, rng)
+        if self.simulated is not None:
+            count = self.recipe.singles // self.loader.ranks
+            made += [self.example(*one) for one in singles.perceived(count, self.lexicon, self.simulated, rng)]
+        return made
 
     def example(
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()

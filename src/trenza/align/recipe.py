@@ -44,7 +44,8 @@ class Recipe(Strict):
     events and lines that the default's towers perceive). rank: of the language model's low-rank updates.
     shots: at most so many of the batch's other conversations, each with an answer, stand before a conversation, so that
     a prompt of examples is nothing new (Flamingo). judging: questions a step over all processes about imagined things
-    (`judging.py`), for llava. start: a trained folder to go on from. places_rate: of the added tokens for places and
+    (`judging.py`), for llava. singles: conversations a step more about single imagined things (`singles.py`), where
+    things are perceived. start: a trained folder to go on from. places_rate: of the added tokens for places and
     times.
     """
 
@@ -65,6 +66,7 @@ class Recipe(Strict):
     turns: Positive = 8
     shots: Annotated[int, Field(ge=0)] = 0
     judging: Annotated[int, Field(ge=0)] = 0
+    singles: Annotated[int, Field(ge=0)] = 0
     save_every: Positive = 100
     sample_every: Positive = 200
 

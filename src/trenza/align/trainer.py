@@ -74,7 +74,10 @@ class Trainer:
         with self.accelerator.main_process_first():  # what the first one has seen, the others find on disk
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
         self.feed.produced = getattr(self.system, "produced", None)
-        self.feed.lexicon = parts.lexicon() if recipe.judging else None
+        if recipe.judging or recipe.singles:
+            self.feed.lexicon = parts.lexicon()
+        if recipe.singles and self.feed.lexicon is not None:
+            self.feed.simulated = assemble.simulator(recipe, parts, self.feed.lexicon)
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
