@@ -169,7 +169,11 @@ def test_a_new_detector_has_the_tuned_tower(tmp_path):
     tuned = EfficientNet(LITE2)
     both = torch.nn.ModuleDict({"tower": tuned, "prototypes": torch.nn.Linear(4, 2)})
     tower.save(both, tmp_path / "tower.safetensors")
-    model = objects.new_detector(("one", "two"), tmp_path)
+    keys = {"keys.weight": torch.randn(2, LITE2.width), "keys.bias": torch.randn(2)}
+    save_file(keys, tmp_path / "views.safetensors")
+    model = objects.new_detector(("one", "two", "new"), tmp_path)
+    assert torch.equal(model.keys.weight[:2], keys["keys.weight"] * objects.SHARPER)
+    assert model.keys.bias[2] < model.keys.bias[:2].min()
     assert all(torch.equal(p, dict(tuned.named_parameters())[n]) for n, p in model.tower.named_parameters())
 
 
@@ -209,7 +213,7 @@ def test_a_thing_that_fills_the_picture_is_looked_at_closer():
 def test_the_shipped_detector_finds_the_elephant():
     model = load.objects()
     assert len(set(model.config.names)) == len(model.config.names)
-    assert (load.OBJECTS / "model.safetensors").stat().st_size <= 16_000_000
+    assert (load.OBJECTS / "model.safetensors").stat().st_size <= 24_000_000
     with Image.open(Path(__file__).parents[2] / "examples/elephant.png") as file:
         picture = file.convert("RGB").resize((256, 256))
     (rows,) = model.detect(torch.from_numpy(np.array(picture))[None])

@@ -12,11 +12,12 @@ from trenza.systems.perceiving import Things
 
 
 def things() -> Things:
-    """An object for each picture, as bright as the picture, and none for white ones; an event as long as the sound; a
-    line for grey ones, three for black ones, one figure; a track with the number of frames, the last frame's time and
-    the end."""
+    """An object for each picture, as bright as the picture, and none for white ones, which are a thing of -2 as a
+    whole; an event as long as the sound; a line for grey ones, three for black ones, one figure; a track with the
+    number of frames, the last frame's time and the end."""
     return Things(
         lambda pixels: [p.float().mean().expand(int(p.min() < 255), 30) for p in pixels],
+        lambda pixels: torch.full((1, 30), -2.0),
         lambda samples: torch.full((1, 40), len(samples) / 16_000),
         lambda pixels: torch.zeros(3 if pixels.max() == 0 else int(pixels.max() < 255), 28),
         lambda pixels, lines: torch.full((1, 30), -1.0),
@@ -41,9 +42,9 @@ def test_each_signal_has_its_media_in_order():
     assert seen[0].features[0, 0, :3].tolist() == [5.0, 1.0, 1.25]
 
 
-def test_figures_are_told_of_pages_and_where_nothing_was_found():
+def test_figures_are_told_of_pages_only_and_what_nothing_stands_out_of_is_named_whole():
     page, drawing, nothing = (m[0].features[0, :, 0].tolist() for m in things()([grey(0), grey(60), grey(255)]))
-    assert (page, drawing, nothing) == ([0.0, -1.0], [60.0], [-1.0])
+    assert (page, drawing, nothing) == ([0.0, -1.0], [60.0], [-2.0])
 
 
 def test_text_is_no_medium():

@@ -1,5 +1,7 @@
 """The detector's geometry, held to numbers worked out by hand, and its contract."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -76,3 +78,34 @@ def test_nothing_found_is_an_empty_table(detector):
 
     strict = ObjectDetector(replace(detector.config, least=1.0)).eval()
     assert strict.detect(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))[0].shape == (0, COLUMNS)
+
+
+def test_a_picture_of_one_thing_is_named_whole_and_its_parts_are_none():
+    torch.manual_seed(0)
+    config = ObjectsConfig(TOWER, ("one", "two", "three"), 4, 64, 64, whole=(48, 64), width=16, least=0.0)
+    model = ObjectDetector(config).eval()
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    large, part, apart = torch.tensor([[0.1, 0.1, 0.8, 0.8], [0.2, 0.2, 0.5, 0.4], [0.7, 0.85, 0.9, 1.0]])
+    scores = torch.tensor([0.5, 0.9])
+    model.find = lambda given: [(scores, torch.stack(b)) for b in ([part, large], [large, apart])]
+    one, two = model.detect(pixels)
+    assert one.shape == (1, COLUMNS) and two.shape == (2, COLUMNS)
+    assert torch.equal(one[0, 16:20], large) and one[0, 20] == scores[1]
+    whole = model.gist(pixels[:1])
+    assert torch.allclose(one[0, 8:11], whole.sort(descending=True).values)
+    assert not torch.allclose(two[0, 8:11], model.gist(pixels[1:]).sort(descending=True).values)
+    mean = torch.stack([model.gist(p[None]) for p in pixels]).mean(0)
+    assert torch.allclose(model.gist(pixels), mean, atol=1e-6)
+
+
+def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():
+    torch.manual_seed(0)
+    config = ObjectsConfig(TOWER, ("one", "two", "three"), 4, 64, 64, whole=(48,), width=16, least=0.3)
+    model = ObjectDetector(config).eval()
+    pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+    (row,) = model.whole(pixels)
+    assert row[16:20].tolist() == [0, 0, 1, 1] and row[20] == row[8] >= 1 / 3
+    model.config = replace(config, least=0.99)
+    assert model.whole(pixels).shape == (0, COLUMNS)
+    model.config = replace(config, whole=())
+    assert ObjectDetector(model.config).eval().whole(pixels).shape == (0, COLUMNS)

@@ -25,6 +25,8 @@ from trenza.towers.efficientnet import LITE2
 from trenza.towers.objects import ObjectDetector, ObjectsConfig
 
 RANK, GLANCE, LOOK = 512, 160, 112
+WHOLE = (144, 176)  # pixels a side at which pictures of one thing are seen
+SHARPER = 3.0  # their keys' scores times this: a language model can't read a name that is a blend of many
 SPREAD = 0.15  # of a thing's size: how far from its centre a cell still counts as half right
 INSIDE = 0.4  # of the centre's weight, from which a cell learns its box
 WHERE_BATCH, NAMED, TAUGHT, COLOUR_BATCH = 16, 112, 16, 128
@@ -33,9 +35,12 @@ SAVE_EVERY = 120  # seconds
 
 
 def new_detector(names: tuple[str, ...], tower: Path) -> ObjectDetector:
-    """The tuned tower; a glance, colours and names that know nothing."""
-    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK))
+    """The tuned tower and its keys of whole pictures; a glance, colours and names that know nothing."""
+    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=WHOLE))
     seen.fill_tower(model, tower)
+    if model.keys is not None:
+        for own, fitted in zip((model.keys.weight, model.keys.bias), seen.keys(tower, len(names)), strict=True):
+            own.data.copy_(fitted * SHARPER)
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

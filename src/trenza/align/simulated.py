@@ -34,6 +34,7 @@ Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 LABEL_LEFT, LETTER, MARK, KNOB = 0.055, 0.02, 0.008, 0.029
 FIGURE_JITTER = 0.003
 HALF = 0.5
+AMONG, ALONE = (5.0, 1.0), (3.0, 1.5)  # beta's two numbers of how sure a name is: of one of many, of a picture's only
 WITHOUT_ACCENTS = 0.85
 
 
@@ -115,7 +116,9 @@ class Simulated:
 
     def _object(self, number: int, box: Sequence[float], colour: str, rng: np.random.Generator) -> np.ndarray:
         row = np.zeros(OBJECT_COLUMNS)
-        row[:RIVALS], row[RIVALS : 2 * RIVALS] = self._rivals(number, self.name_count, rng)
+        fills = max(box[2] - box[0], box[3] - box[1]) > HALF
+        sure = ALONE if fills else AMONG
+        row[:RIVALS], row[RIVALS : 2 * RIVALS] = self._rivals(number, self.name_count, rng, sure)
         row[16:20] = self._corners(box, rng)
         row[20] = rng.uniform(0.5, 1.0)
         right = (list(PALETTE).index(colour) + 1) if colour else 0
@@ -161,11 +164,13 @@ class Simulated:
         found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, TRACK_COLUMNS)
         return Medium("video", found[None])
 
-    def _rivals(self, number: int, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _rivals(
+        self, number: int, count: int, rng: np.random.Generator, certainty: tuple[float, float] = AMONG
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and probabilities, the likeliest first: mostly the right one, more or less surely."""
         others = rng.integers(0, count, RIVALS)
         shares = np.sort(rng.dirichlet(np.full(RIVALS, 0.3)))[::-1]
-        sure = rng.beta(5, 1)
+        sure = rng.beta(*certainty)
         shares = np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
         others[1 if rng.random() < self.errors.wrong_name else 0] = number
         return others, shares

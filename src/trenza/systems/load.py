@@ -51,7 +51,7 @@ CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 THRESHOLD = "support_threshold"  # in config.json, in nats: `align/calibrate.py` puts it there
-THINGS = 2  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
+THINGS = 3  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -138,7 +138,7 @@ def things(tokenizer: Tokenizer) -> Things:
     """The default's senses: the shipped detectors of objects and of events, a reader of text, a finder of figures."""
     eyes = objects()
     return Things(
-        eyes.detect, events(whisper()).detect, LineReader(tokenizer.encode).read,
+        eyes.detect, eyes.whole, events(whisper()).detect, LineReader(tokenizer.encode).read,
         partial(figures, first=len(eyes.config.names)), partial(follow, eyes),
     )  # fmt: skip
 

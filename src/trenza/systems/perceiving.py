@@ -22,10 +22,12 @@ PAGE_LINES = 3  # of text that a drawn page has at least; a letter or two are re
 
 @dataclass(frozen=True)
 class Things:
-    """objects: squares [N, S, S, 3] to [K, 30] each; events: samples [N] to [K, 40]; lines: pixels to [K, 28];
-    figures: pixels and their lines to [K, 30]; tracks: frames [T, S, S, 3], their times and the end to [K, 36]."""
+    """objects: squares [N, S, S, 3] to [K, 30] each; whole: one square to at most a row for all of it, where nothing
+    stands out; events: samples [N] to [K, 40]; lines: pixels to [K, 28]; figures: pixels and their lines to [K, 30];
+    tracks: frames [T, S, S, 3], their times and the end to [K, 36]."""
 
     objects: Callable[[Tensor], list[Tensor]]
+    whole: Callable[[Tensor], Tensor]
     events: Callable[[Tensor], Tensor]
     lines: Callable[[np.ndarray], Tensor]
     figures: Callable[[np.ndarray, Tensor], Tensor]
@@ -41,9 +43,10 @@ class Things:
             pixels = square(signal, PIXELS)
             lines = self.lines(pixels)
             found = self.objects(torch.from_numpy(pixels)[None])[0]
-            # Flat parts of a drawn thing look like figures of a page.
-            if len(lines) >= PAGE_LINES or not len(found):
+            if len(lines) >= PAGE_LINES:  # elsewhere flat parts of a drawn thing look like figures
                 found = torch.cat([found, self.figures(pixels, lines)])
+            elif not len(found):
+                found = self.whole(torch.from_numpy(pixels))
             return [Medium("image", found[None]), Medium("lines", lines[None])]
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]

@@ -3,6 +3,7 @@
 The glance marks centres and the boxes around them (Zhou et al. 2019, "Objects as Points") on EfficientNet's maps of two
 depths; it knows no names. Each box is then cut out of the picture and seen at one size (Girshick et al. 2014, section
 2), because a name learned from one thing alone holds for a small one in a crowd only if both are seen equally large.
+A picture of one thing only is named as a whole instead, as pictures are classified.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ class ObjectsConfig:
     glance: int  # pixels a side at which the whole picture is seen
     look: int  # pixels a side at which each thing is seen
     closer: int = 0  # the same of a thing of more than HALF the picture, which has more to show; 0: as any other
+    whole: tuple[int, ...] = ()  # pixels a side at which a picture of one thing is seen to name it; none: as any other
     width: int = 64  # of the glance
     least: float = 0.5  # score below which nothing is reported; calibrated, see the model card
     sharpness: float = 1.0  # the names' scores times this, so that probabilities hold; calibrated likewise
@@ -41,7 +43,8 @@ class ObjectsConfig:
     @classmethod
     def from_dict(cls, config: dict) -> "ObjectsConfig":
         known = {k: v for k, v in config.items() if k != "tower"}
-        return cls(EfficientNetConfig(**config["tower"]), **(known | {"names": tuple(config["names"])}))
+        lists = {key: tuple(known[key]) for key in ("names", "whole") if key in known}
+        return cls(EfficientNetConfig(**config["tower"]), **(known | lists))
 
 
 class Mixer(nn.Module):
@@ -95,6 +98,7 @@ class ObjectDetector(nn.Module):
         self.glance = Glance(widths[FINE_STAGE], widths[COARSE_STAGE], config.width)
         self.directions = nn.Linear(config.tower.width, config.rank, bias=False)
         self.names = nn.Linear(config.rank, len(config.names))
+        self.keys = nn.Linear(config.tower.width, len(config.names)) if config.whole else None  # of whole pictures
         self.colours = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(),
             nn.Conv2d(48, 96, 3, 2, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(384, COLOURS),
@@ -138,6 +142,17 @@ class ObjectDetector(nn.Module):
         return (logits * self.config.sharpness).softmax(-1), colours.softmax(-1)
 
     @torch.no_grad()
+    def gist(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole."""
+        assert self.keys is not None
+        x = EfficientNet.normalise(pixels.permute(0, 3, 1, 2))
+        seen = []
+        for size in self.config.whole:
+            scaled = F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
+            seen.append(self.features(self.maps(scaled.contiguous(memory_format=torch.channels_last))[1]))
+        return self.keys(torch.stack(seen).mean(0)).softmax(-1).mean(0)
+
+    @torch.no_grad()
     def detect(self, pixels: Tensor) -> list[Tensor]:
         """uint8 [N, H, W, 3], squares, to one float32 [K, 30] a picture, K at most 16, the surest first.
 
@@ -149,12 +164,32 @@ class ObjectDetector(nn.Module):
             if not len(boxes):
                 rows.append(torch.zeros(0, COLUMNS))
                 continue
+            one = alone(boxes) if self.keys is not None else None
+            if one is not None:  # what else was found are its parts
+                scores, boxes = scores[one : one + 1], boxes[one : one + 1]
             names, colours = self.describe(picture, boxes)
-            best = names.topk(min(RIVALS, names.shape[1]), -1)
-            short = (0, RIVALS - best.values.shape[1])
-            parts = [F.pad(best.indices.float(), short), F.pad(best.values, short), boxes, scores[:, None], colours]
-            rows.append(torch.cat(parts, 1))
+            if one is not None:
+                names = self.gist(picture[None])[None]
+            rows.append(told(names, boxes, scores, colours))
         return rows
+
+    @torch.no_grad()
+    def whole(self, pixels: Tensor) -> Tensor:
+        """A square without anything that stands out, uint8 [H, W, 3], as one thing [1, 30]; none [0, 30] if unsure."""
+        if self.keys is None:
+            return torch.zeros(0, COLUMNS)
+        box = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+        names, (_, colours) = self.gist(pixels[None])[None], self.describe(pixels, box)
+        sure = names.amax(1)
+        return told(names, box, sure, colours) if float(sure) >= self.config.least else torch.zeros(0, COLUMNS)
+
+
+def told(names: Tensor, boxes: Tensor, scores: Tensor, colours: Tensor) -> Tensor:
+    """Things as rows [K, 30], see `ObjectDetector.detect`; names: probabilities [K, N]."""
+    best = names.topk(min(RIVALS, names.shape[1]), -1)
+    short = (0, RIVALS - best.values.shape[1])
+    parts = [F.pad(best.indices.float(), short), F.pad(best.values, short), boxes, scores[:, None], colours]
+    return torch.cat(parts, 1)
 
 
 def normalised(rgb: Tensor) -> Tensor:
@@ -196,6 +231,14 @@ def standing(scores: Tensor, boxes: Tensor, least: float) -> tuple[Tensor, Tenso
         if len(chosen) < MOST and (not chosen or float(overlap(boxes[i : i + 1], boxes[chosen]).max()) < SAME):
             chosen.append(i)
     return scores[chosen], boxes[chosen]
+
+
+def alone(boxes: Tensor) -> int | None:
+    """The number of the box [K, 4] that the middles of all others lie in; None if there is none."""
+    largest = int((boxes[:, 2:] - boxes[:, :2]).prod(1).argmax())
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = (middles >= boxes[largest, :2]) & (middles <= boxes[largest, 2:])
+    return largest if bool(inside.all()) else None
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:

@@ -64,6 +64,8 @@ def follow(detector: ObjectDetector, frames: Tensor, times: np.ndarray, end: flo
         looks = np.unique(np.linspace(0, len(track.at) - 1, LOOKS).round().astype(int))
         seen = [detector.describe(frames[track.at[i]], track.boxes[i][None]) for i in looks]
         names, colours = (torch.cat(part).mean(0) for part in zip(*seen, strict=True))
+        if len(tracks) == 1 and detector.keys is not None:
+            names = detector.gist(frames[[track.at[i] for i in looks]])
         best = names.topk(min(RIVALS, len(names)))
         short = (0, RIVALS - len(best.values))
         span = torch.tensor([float(times[track.at[0]]), until[track.at[-1]]])
