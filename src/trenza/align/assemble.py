@@ -138,8 +138,9 @@ def system(recipe: Recipe, parts: Parts) -> Any:
         raise UsageError(f"perceive: {recipe.perceive} is for llava; {recipe.system} reads grids, leave it out")
     if recipe.singles and recipe.perceive == "grid":
         raise UsageError("singles: they are imagined as detectors perceive them; set perceive: things, or leave it out")
-    if recipe.judging and recipe.system != "llava":
-        raise UsageError(f"judging: questions without media are for llava; {recipe.system} needs media, leave it out")
+    for key in ("judging", "plain"):
+        if getattr(recipe, key) and recipe.system != "llava":
+            raise UsageError(f"{key}: questions without media are for llava; {recipe.system} needs media, leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)

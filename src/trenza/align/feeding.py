@@ -70,12 +70,13 @@ class Feed:
         self, recipe: Recipe, look: Look, tower: str, words: Words, places: Places | None,
         rank: int = 0, ranks: int = 1, told: Told = lambda what, done, total: None,
     ):  # fmt: skip
-        for key, count in (("batch", recipe.batch), ("judging", recipe.judging), ("singles", recipe.singles)):
-            if count % ranks:
+        for key in ("batch", "judging", "singles", "plain"):
+            if (count := getattr(recipe, key)) % ranks:
                 raise UsageError(f"{key}: {count} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
         self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for it
         self.simulated: Simulated | None = None  # who perceives single things, where it asks for them
+        self.plain: list[Example] = []  # text without media, where it asks for that
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
         sources, self.manifests = [], []
@@ -100,7 +101,7 @@ class Feed:
             learned = [
                 self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
             ]
-            yield [*self._imagined(), *learned, *(e for e in turned if e is not None)]
+            yield [*self._imagined(), *learned, *(e for e in turned if e is not None), *self._plain()]
 
     def _imagined(self) -> list[Example]:
         """This process's share of what is asked of imagined things, drawn anew at each place in the data."""
@@ -113,6 +114,13 @@ class Feed:
             count = self.recipe.singles // self.loader.ranks
             made += [self.example(*one) for one in singles.perceived(count, self.lexicon, self.simulated, rng)]
         return made
+
+    def _plain(self) -> list[Example]:
+        """This process's share of the plain text, one behind another from a place that the data's place gives."""
+        ranks = self.loader.ranks
+        count, step = self.recipe.plain // ranks, self.loader.position // (self.recipe.batch // ranks)
+        begin = (step * ranks + self.loader.rank) * count
+        return [self.plain[(begin + i) % len(self.plain)] for i in range(count)] if self.plain else []
 
     def example(
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()

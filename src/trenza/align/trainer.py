@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
 from torch import Tensor, nn
 
-from trenza.align import assemble, saving
+from trenza.align import assemble, plain, saving
 from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
@@ -66,13 +66,19 @@ class Trainer:
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
         _refuse_unsharded(self.accelerator)
-        self.system = assemble.system(recipe, parts)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
+        said: list[Example] = []
+        if recipe.plain:  # before the language model is changed
+            names = [english for english, _ in parts.lexicon().names]
+            with self.accelerator.main_process_first():
+                said = plain.examples(parts.language, assemble.digest(parts.language), self.words, names, recipe.seed)
+        self.system = assemble.system(recipe, parts)
         self.places = getattr(self.system, "places", None)
         look, tower = assemble.look_with(recipe, parts)
         rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
         with self.accelerator.main_process_first():  # what the first one has seen, the others find on disk
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
+        self.feed.plain = said
         self.feed.produced = getattr(self.system, "produced", None)
         if recipe.judging or recipe.singles:
             self.feed.lexicon = parts.lexicon()
