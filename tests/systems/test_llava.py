@@ -156,7 +156,8 @@ def test_evidence_comes_back_from_its_tokens():
     assert PLACES.read(broken, decode) == ("", ())
     assert PLACES.read([*broken, PLACES.seen, *encode("yes")], decode) == ("yes", ())
     assert PLACES.looked([*broken, *encode("so")]) == [*broken, *encode("so"), PLACES.seen]
-    assert PLACES.looked(encode("so")) == [PLACES.seen]
+    assert PLACES.looked(encode("so")) == [] and PLACES.looked([]) == [PLACES.seen]
+    assert PLACES.looked([*broken, PLACES.seen, *encode("so")]) == [*broken, PLACES.seen]
 
 
 def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer():

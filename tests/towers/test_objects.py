@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trenza.towers.efficientnet import EfficientNetConfig
-from trenza.towers.objects import COLUMNS, MOST, ObjectDetector, ObjectsConfig, cut, overlap, standing
+from trenza.towers.objects import COLUMNS, MOST, ObjectDetector, ObjectsConfig, alone, cut, overlap, standing
 
 TOWER = EfficientNetConfig(0.25, 0.3)
 
@@ -87,7 +87,7 @@ def test_a_picture_of_one_thing_is_named_whole_and_its_parts_are_none():
     pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     large, part, apart = torch.tensor([[0.1, 0.1, 0.8, 0.8], [0.2, 0.2, 0.5, 0.4], [0.7, 0.85, 0.9, 1.0]])
     scores = torch.tensor([0.5, 0.9])
-    model.find = lambda given: [(scores, torch.stack(b)) for b in ([part, large], [large, apart])]
+    model.find = lambda given: [(scores, torch.stack(b)) for b in ([part, large], [apart, large])]
     one, two = model.detect(pixels)
     assert one.shape == (1, COLUMNS) and two.shape == (2, COLUMNS)
     assert torch.equal(one[0, 16:20], large) and one[0, 20] == scores[1]
@@ -109,3 +109,26 @@ def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():
     assert model.whole(pixels).shape == (0, COLUMNS)
     model.config = replace(config, whole=())
     assert ObjectDetector(model.config).eval().whole(pixels).shape == (0, COLUMNS)
+
+
+def row(box: tuple[float, ...], score: float, *names: int) -> torch.Tensor:
+    made = torch.zeros(COLUMNS)
+    made[: len(names)], made[16:20], made[20] = torch.tensor(names), torch.tensor(box), score
+    made[len(names) : 8] = 100 + torch.arange(8 - len(names)) + 10 * names[0]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("other", "only"),
+    [
+        (row((0.2, 0.2, 0.5, 0.5), 0.4, 7, 1), True),  # an ear of it
+        (row((0.2, 0.2, 0.5, 0.5), 0.95, 7, 1), False),  # surer than the whole: a calf in front of a cow
+        (row((0.2, 0.2, 0.5, 0.5), 0.4, 7, 8), False),  # a cup on a table
+        (row((0.2, 0.75, 0.5, 1.0), 0.4, 7, 1), False),  # beside it
+    ],
+)
+def test_parts_are_less_sure_may_have_the_same_name_and_lie_inside(other, only):
+    large = row((0.1, 0.1, 0.8, 0.8), 0.9, 1, 2)
+    assert alone(torch.stack([other, large])) == (1 if only else None)
+    small = row((0.1, 0.1, 0.4, 0.4), 0.9, 1, 2)
+    assert alone(small[None]) is None and alone(large[None]) == 0

@@ -16,8 +16,11 @@ def box(x: float, y: float = 0.2, side: float = 0.3) -> torch.Tensor:
 class Finder:
     """Frame n, told by its first pixel, holds boxes[n]. Names and colours: another name on odd frames."""
 
-    def __init__(self, boxes: list[torch.Tensor]):
-        self.boxes = boxes
+    def __init__(self, boxes: list[torch.Tensor], keys: bool = False):
+        self.boxes, self.keys = boxes, keys or None
+
+    def gist(self, pixels):
+        return torch.tensor([0.25, 0.75]) if len(pixels) == 3 else torch.tensor([0.5, 0.5])
 
     def find(self, frames):
         return [(torch.full((len(b),), 0.9), b) for b in (self.boxes[int(f[0, 0, 0])] for f in frames)]
@@ -61,3 +64,10 @@ def test_start_end_places_and_name():
 def test_what_is_there_to_the_end_goes_with_the_video():
     (row,) = follow(Finder([box(0.1)] * 40), frames(40), np.arange(40) / 4, 10.1)
     assert row[16] == 0 and abs(float(row[17]) - 10.1) < 1e-5
+
+
+def test_the_only_thing_of_a_video_is_named_by_whole_frames_and_several_by_their_cut_outs():
+    one, two = box(0.1), torch.cat([box(0.05, 0.05), box(0.65, 0.65)])
+    for boxes, expected in ((one, [0.75]), (two, [0.9] * 2)):
+        rows = follow(Finder([boxes] * 5, keys=True), frames(5), np.arange(5.0), 5.0)
+        assert torch.allclose(rows[:, 8], torch.tensor(expected), atol=1e-6)

@@ -107,11 +107,12 @@ class Feed:
         """This process's share of what is asked of imagined things, drawn anew at each place in the data."""
         if self.lexicon is None or self.places is None:
             return []
-        rng = np.random.default_rng([self.recipe.seed, self.loader.rank, self.loader.position])
-        count = self.recipe.judging // self.loader.ranks
+        ranks = self.loader.ranks  # the place counts all processes' samples, so that their number may change
+        rng = np.random.default_rng([self.recipe.seed, self.loader.position * ranks + self.loader.rank])
+        count = self.recipe.judging // ranks
         made = judging.examples(count, self.lexicon, self.words, self.places, rng)
         if self.simulated is not None:
-            count = self.recipe.singles // self.loader.ranks
+            count = self.recipe.singles // ranks
             made += [self.example(*one) for one in singles.perceived(count, self.lexicon, self.simulated, rng)]
         return made
 

@@ -46,7 +46,8 @@ def _numbers(some: Sequence[Thing], item: Item) -> str:
 
 
 def _names(some: Sequence[Thing], item: Item) -> str:
-    return named(", ".join(t["name"] for t in some), item.language)
+    """Each once."""
+    return named(", ".join(dict.fromkeys(t["name"] for t in some)), item.language)
 
 
 def _caption(some: Sequence[Thing], item: Item) -> str:
@@ -104,4 +105,4 @@ def of_item(item: Item, evidence: Sequence[Evidence]) -> str:
         return ""
     media = item.truth["media"]
     some = [thing_at(e.where, media[e.part]) for e in evidence if e.part < len(media)]
-    return told(some, item) if all(some) else ""
+    return told(some, item) if some and all(some) else ""

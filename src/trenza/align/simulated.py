@@ -42,8 +42,7 @@ WITHOUT_ACCENTS = 0.85
 class Errors:
     """How often and how far detectors are wrong, as `align/detected.py` and `benchmarks/events.py` measure the shipped.
 
-    jitter: of a box's corner, in shares of the box's side. invented: things a picture. parted: how often of a thing
-    that fills more than HALF a side, a part of it is reported once more.
+    jitter: of a box's corner, in shares of the box's side. invented: things a picture.
     """
 
     missed: float = 0.05
@@ -52,7 +51,6 @@ class Errors:
     wrong_colour: float = 0.14
     jitter: float = 0.08
     seconds: float = 0.02
-    parted: float = 0.25
 
 
 class Simulated:
@@ -105,9 +103,6 @@ class Simulated:
             number = self.names[thing["name"]]
             if rng.random() >= self.errors.missed:
                 rows.append(self._object(number, thing["box"], thing["colour"], rng))
-                x0, y0, x1, y1 = thing["box"]
-                if max(x1 - x0, y1 - y0) > HALF and rng.random() < self.errors.parted:
-                    rows.append(self._part(rows[-1], rng))
         if rng.random() < self.errors.invented:
             x0, y0 = rng.uniform(0, 0.7, 2)
             box = [x0, y0, x0 + rng.uniform(0.1, 0.3), y0 + rng.uniform(0.1, 0.3)]
@@ -127,17 +122,6 @@ class Simulated:
         spread = rng.dirichlet(np.full(COLOURS + 1, 0.3)) * rng.uniform(0, 0.3)
         row[21:30] = spread
         row[21 + right] += 1 - spread.sum()
-        return row
-
-    def _part(self, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Of a thing's row, less sure than it: under the same name or one of its rivals."""
-        row = whole.copy()
-        if rng.random() < 0.5:
-            row[[0, 1]] = whole[[1, 0]]
-        (y0, x0), (y1, x1) = whole[16:18], whole[18:20]
-        top, left = rng.uniform(0, HALF, 2) * (y1 - y0, x1 - x0)
-        row[16:20] = [y0 + top, x0 + left, y0 + top + HALF * (y1 - y0), x0 + left + HALF * (x1 - x0)]
-        row[20] = rng.uniform(0.4, 0.9) * whole[20]
         return row
 
     def _figure(self, kind: int, box: Sequence[float], rng: np.random.Generator) -> Tensor:

@@ -22,9 +22,10 @@ from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
 from trenza.errors import TrainingError, UsageError
 from trenza.systems.examples import Example
+from trenza.systems.places import LOOKS
 
 CLIP = 1.0
-SAMPLES = 3  # answers shown while training
+SAMPLES, SHOWN = 3, 40  # answers shown while training, and tokens of each
 Watch = Callable[[dict[str, Any]], None]  # is given each step's line of metrics
 
 
@@ -102,7 +103,8 @@ class Trainer:
             return
         weights, moments, state = saving.load(found)
         mine = self._identity()
-        if wrong := [key for key in mine if state["recipe"].get(key) != mine[key]]:
+        begun = {key: field.default for key, field in Recipe.model_fields.items()} | state["recipe"]  # before a new key
+        if wrong := [key for key in mine if begun.get(key) != mine[key]]:
             raise UsageError(
                 f"{self.recipe.out} holds a training of another recipe ({', '.join(wrong)} differ); "
                 "give another out=, or take the recipe it was begun with"
@@ -201,7 +203,7 @@ class Trainer:
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
-                tokens = self.system.generate(self.feed.example(media, asked[:1]), self.words.end, 40)
+                tokens = self.system.generate(self.feed.example(media, asked[:1]), self.words.end, LOOKS + 1 + SHOWN)
                 decode = self.tokenizer.decode
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
                 row = {"step": self.done, "question": asked[0].question, "answer": got, "true": asked[0].answer}

@@ -106,8 +106,13 @@ class Places:
         return bool(tokens) and self.base + BINS + STEPS <= tokens[0] < self.seen
 
     def looked(self, tokens: list[int]) -> list[int]:
-        """What a system wrote up to SEEN, so that an answer can stand behind it; of an answer without places, none."""
-        return [*(tokens[:LOOKS] if self._looking(tokens) else ()), self.seen]
+        """What a system wrote up to SEEN, so that an answer can stand behind it.
+
+        Nothing where it answered at once; places that no SEEN ends are ended.
+        """
+        if self.seen in tokens:
+            return tokens[: tokens.index(self.seen) + 1]
+        return [*tokens[:LOOKS], self.seen] if not tokens or self._looking(tokens) else []
 
     def given(self, answer: list[int]) -> tuple[list[int], list[int]]:
         """An answer's places, and what is to be read off them: the rationale, SEEN and the answer itself."""

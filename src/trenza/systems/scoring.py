@@ -30,10 +30,10 @@ def log_p(
 ) -> list[list[float]]:
     """log p of each example's answers, token numbers, in nats, behind the system's greedy evidence for it.
 
-    look: evidence, SEEN included, to take for the first example in place of greedy evidence.
+    look: evidence, SEEN included, or nothing, to take for the first example in place of greedy evidence.
     """
     places: Places | None = getattr(system, "places", None)
-    looks = [look] if look else []
+    looks = [] if look is None else [look]
     if side_by_side(system):
         prompts = rows(system, examples)
         if places:
@@ -47,6 +47,7 @@ def log_p(
     looks += [places.looked(system.generate(e, places.seen, LOOKS)) for e in examples[len(looks) :]]
     found = []
     for example, own, seen in zip(examples, answers, looks, strict=True):
-        before, *whole = system.score(example, [seen, *([*seen, *answer] for answer in own)]).tolist()
+        whole = system.score(example, [[*seen, *answer] for answer in own]).tolist()
+        before = float(system.score(example, [seen])) if seen else 0.0
         found.append([log_likelihood - before for log_likelihood in whole])
     return found

@@ -138,8 +138,8 @@ class SystemResponder:
             full = len(self._said(tokens)) >= sampling.max_tokens
             if self.places and token >= self.places.base and not full:
                 continue  # a place is told when all its numbers are there
-            begun_saying = begun_saying or time.perf_counter()
             text = self._read(tokens, conversation)[0]
+            begun_saying = begun_saying or (time.perf_counter() if text else 0.0)
             cut = cut_at_stop(text, sampling.stop)
             if cut is not None:
                 text = cut
@@ -188,7 +188,7 @@ class SystemResponder:
 
     def _look(self, tokens: list[int]) -> list[int] | None:
         """The evidence before the answer, as candidates can stand behind it."""
-        return self.places.looked(self.places.parted(tokens)[0]) if self.places else None
+        return self.places.looked(tokens) if self.places else None
 
     def _read(self, tokens: list[int], conversation: Conversation) -> tuple[str, tuple[Evidence, ...]]:
         """Text and evidence, which the system gives by the number of the medium, by that of the part."""

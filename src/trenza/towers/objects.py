@@ -164,13 +164,12 @@ class ObjectDetector(nn.Module):
             if not len(boxes):
                 rows.append(torch.zeros(0, COLUMNS))
                 continue
-            one = alone(boxes) if self.keys is not None else None
-            if one is not None:  # what else was found are its parts
-                scores, boxes = scores[one : one + 1], boxes[one : one + 1]
             names, colours = self.describe(picture, boxes)
-            if one is not None:
-                names = self.gist(picture[None])[None]
-            rows.append(told(names, boxes, scores, colours))
+            found = told(names, boxes, scores, colours)
+            if self.keys is not None and (one := alone(found)) is not None:
+                whole = self.gist(picture[None])[None]
+                found = told(whole, *(part[one : one + 1] for part in (boxes, scores, colours)))
+            rows.append(found)
         return rows
 
     @torch.no_grad()
@@ -233,12 +232,21 @@ def standing(scores: Tensor, boxes: Tensor, least: float) -> tuple[Tensor, Tenso
     return scores[chosen], boxes[chosen]
 
 
-def alone(boxes: Tensor) -> int | None:
-    """The number of the box [K, 4] that the middles of all others lie in; None if there is none."""
-    largest = int((boxes[:, 2:] - boxes[:, :2]).prod(1).argmax())
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    inside = (middles >= boxes[largest, :2]) & (middles <= boxes[largest, 2:])
-    return largest if bool(inside.all()) else None
+def alone(rows: Tensor) -> int | None:
+    """The number of the row [K, 30] of the only thing, of which all others are parts; None if there is no such.
+
+    It takes more than HALF a side; a part's middle lies in it, and it is less sure and may have the same name.
+    """
+    sides = rows[:, 18:20] - rows[:, 16:18]
+    largest = int(sides.prod(1).argmax())
+    if float(sides[largest].max()) <= HALF:
+        return None
+    middles, whole = (rows[:, 16:18] + rows[:, 18:20]) / 2, rows[largest]
+    inside = ((middles >= whole[16:18]) & (middles <= whole[18:20])).all(1)
+    alike = torch.isin(rows[:, :RIVALS], whole[:RIVALS]).any(1)
+    parts = inside & alike & (rows[:, 20] < whole[20])
+    parts[largest] = True
+    return largest if bool(parts.all()) else None
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:
