@@ -23,7 +23,7 @@ from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
 
 PRESENT = {
-    "en": ("Is there a {} in the picture?", "Is this a {}?", "Do you see a {} here?", "Is a {} shown?"),
+    "en": ("Is there {} in the picture?", "Is this {}?", "Do you see {} here?", "Is {} shown?"),
     "es": ("¿Hay «{}» en la imagen?", "¿Es esto «{}»?", "¿Se ve «{}» aquí?"),
 }
 KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video")
@@ -96,7 +96,9 @@ class Asking:
         """Is it there, in plainer words than worlds have."""
         holds = self.known.coin()
         thing: Truth = self.truth[0]["objects"][0]
-        question = self.one_of(PRESENT[self.language]).format(thing["name"] if holds else self.missing)
+        name = thing["name"] if holds else self.missing
+        article = "" if self.language != "en" else "an " if name[:1] in "aeiou" else "a "
+        question = self.one_of(PRESENT[self.language]).format(article + name)
         where = place(thing) if holds else WHOLE
         assert where is not None
         return Asked(question, self.known.words.word("yes" if holds else "no"), (Evidence(0, where),))

@@ -26,7 +26,7 @@ MOST_EVIDENCE = 7  # places given with one answer: as many as things that a worl
 RATIONALE = 24  # tokens of words behind the places at most
 LOOKS = 5 * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
 WAVES = 20  # along a scale, that its first embeddings are made of
-EVIDENCE = 0.25  # weight of evidence in the loss: its many tokens would drown an answer of one word
+EVIDENCE = 0.75  # weight of evidence in the loss: its many tokens would drown an answer of one word
 ANSWER = 2.0  # weight of an answer's tokens, over the root of their number: "yes" counts nearly as much as a whole form
 SPREAD = (0.06, 0.24, 0.4, 0.24, 0.06)  # how much of the truth the bins at -2 .. 2 get
 
