@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from trenza.align.conversations import ordered
+from trenza.align.conversations import asked, ordered
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item
-from trenza.data.worlds import papers, pictures, recordings
+from trenza.data.worlds import albums, papers, pictures, recordings
 from trenza.data.worlds.build import world_items
 
 LEFT, RIGHT = Box(0.1, 0.5, 0.3, 0.9), Box(0.6, 0.2, 0.8, 0.4)
@@ -58,3 +58,33 @@ def test_real_worlds_give_each_named_thing_its_place(language):
 def test_a_form_keeps_the_order_of_its_answer():
     for one in world_items(0, 3, "train", languages=("en",), family=papers.forms):
         assert ordered(one) == one.evidence
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_each_place_has_the_name_that_detectors_give_it(language):
+    """Things by their names, sounds as they are asked for, lines of text by what is written; what isn't there, too."""
+    absent = seen = 0
+    for family in (*pictures.FAMILIES, *recordings.FAMILIES, *papers.FAMILIES, *albums.FAMILIES):
+        for one in (i for n in range(3) for i in world_items(n, 3, "train", languages=(language,), family=family)):
+            told = asked(one)
+            assert len(told.named) == len(told.evidence) and all(told.named), told
+            media = one.truth["media"]
+            for name, e in zip(told.named, told.evidence, strict=True):
+                truth = media[e.part]
+                known = [t["name"] for t in (*truth.get("objects", ()), *truth.get("sounds", ()))]
+                written = [t["label"] for t in truth.get("objects", ()) if "label" in t] + [
+                    *truth.get("fields", {}).values()
+                ]
+                if name.strip() in known + written:
+                    assert name.startswith(" ") == (
+                        language == "en" and name.strip() in known and not said(truth, name)
+                    )
+                    seen += 1
+                else:
+                    assert one.answer == "no" and name.strip() in one.question
+                    absent += 1
+    assert absent > 2 and seen > 100
+
+
+def said(truth: dict, name: str) -> bool:
+    return any(s["said"] and s["name"] == name.strip() for s in truth.get("sounds", ()))

@@ -171,6 +171,15 @@ def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer
     expected = [places.EVIDENCE] * 10 + [words] * len(encode("two")) + [places.EVIDENCE] + [answer] * len(encode("no"))
     assert torch.allclose(weights, torch.tensor(expected))
     long = PLACES.evidence(found, encode("x" * 100))
+    named = [*PLACES.evidence(found, encode("two"), [encode("cow"), []]), *encode("no")]
+    assert named[1:4] == encode("cow") and PLACES.read(named, decode) == (text, got)
+    assert (
+        PLACES.given(named) == (named[:13], named[13:])
+        and PLACES.looked(named) == named[: named.index(PLACES.seen) + 1]
+    )
+    weights = PLACES.smoothed(torch.tensor(named), [len(named)])[1].sum(1)
+    assert torch.allclose(weights, torch.tensor([places.EVIDENCE] * 3 + expected))
+    assert PLACES.evidence(found[:1], (), [encode("abcdefghi")])[1:7] == encode("abcdef")
     assert len(long) == 10 + places.RATIONALE + 1 and long[-1] == PLACES.seen
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from trenza.align.conversations import Asked, Talk, drawn
+from trenza.align.truths import named
 from trenza.data.worlds.asking import WHOLE, seen
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.abstaining import FORMS, absent
@@ -35,7 +36,9 @@ def with_absent(some: Iterable[Talk]) -> Iterator[Talk]:
         name = missing[rng.integers(len(missing))]
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
         question = phrases(talk.language).question(template, rng, x=name)
-        yield replace(talk, asked=(Asked(question, absent(name, talk.language), seen(WHOLE)), *talk.asked))
+        said = absent(name, talk.language)
+        more = Asked(question, said, seen(WHOLE), named=(named(name, talk.language),))
+        yield replace(talk, asked=(more, *talk.asked))
 
 
 def _names(truth: tuple[Any, ...]) -> list[str] | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from trenza.align import questions, rationales
-from trenza.align.truths import thing_at
+from trenza.align.truths import named, perceived, thing_at
 from trenza.conversation import Box, Evidence
 from trenza.data.samples import Item, Media, Pair
+from trenza.data.worlds.phrases import phrases
 from trenza.systems.examples import Turn
 from trenza.systems.places import Places
 
@@ -23,12 +24,14 @@ class Asked:
     """A question as people write it, its answer and where the truth is to be seen.
 
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
+    named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
     """
 
     question: str
     answer: str
     evidence: tuple[Evidence, ...] = ()
     rationale: str = ""
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,41 @@ def asked(sample: Pair | Item) -> Asked:
     if isinstance(sample, Item):
         question = questions.with_options(sample.question, sample.choices, sample.language, rng)
         evidence = ordered(sample)
-        return Asked(question, sample.answer, evidence, rationales.of_item(sample, evidence))
+        rationale, names = rationales.of_item(sample, evidence), names_at(sample, evidence)
+        return Asked(question, sample.answer, evidence, rationale, names)
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
+
+
+ABSENT = ("present", "is_heard")  # templates whose "no" has looked everywhere for what is asked
+
+
+def names_at(item: Item, evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
+    """What a world says is at each place; at the place of "it isn't there" what was asked for."""
+    media = item.truth.get("media", ()) if isinstance(item.truth, dict) else ()
+    if not media:
+        return ()
+    missing = _missing(item) if item.truth.get("template") in ABSENT else ""
+    there = [perceived(e.where, media[e.part], item.language) if e.part < len(media) else "" for e in evidence]
+    return tuple(name or missing for name in there)
+
+
+def _missing(item: Item) -> str:
+    """The name that a question of presence asks for."""
+    words = phrases(item.language)
+    for wording in words.document["questions"][item.truth["template"]]:
+        if match := _filled(wording, item.question):
+            for form in ("said", "sounded"):
+                if inner := _filled(words.word(form, x="{x}"), match):
+                    return inner if form == "said" else named(inner, item.language)
+            return named(match, item.language)
+    return ""
+
+
+def _filled(form: str, text: str) -> str:
+    """What stands for {x} in a text of this form; empty if it is of another."""
+    before, after = form.split("{x}")
+    fits = text.startswith(before) and text.endswith(after) and len(text) > len(before) + len(after)
+    return text[len(before) : len(text) - len(after)] if fits else ""
 
 
 def ordered(item: Item) -> tuple[Evidence, ...]:
@@ -114,5 +150,6 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
     if places is None:
         return Turn(question, [*encode(said.answer), end])
     rationale = encode(said.rationale) if said.rationale else []
-    looks = places.evidence(said.evidence, rationale)
+    names = [encode(name) if name else [] for name in said.named] or [[]] * len(said.evidence)
+    looks = places.evidence(said.evidence, rationale, names)
     return Turn(question, [*looks, *places.write(said.answer, encode, spans), end])

@@ -12,7 +12,7 @@ from typing import Any
 
 from trenza.align.conversations import Asked, Talk
 from trenza.align.questions import OF_PAIRS
-from trenza.align.truths import place
+from trenza.align.truths import perceived, place
 from trenza.conversation import Box, Evidence, Span
 
 SHARE = 0.3  # of the talks
@@ -61,7 +61,8 @@ def _described(talk: Talk, kind: str, rng: random.Random) -> Asked | None:
     found = (_heard if kind == "audio" else _seen)(talk.truth[part], part)
     if not found:
         return None
-    return Asked(question, ", ".join(dict.fromkeys(name for name, _ in found)), tuple(e for _, e in found))
+    names = tuple(perceived(e.where, talk.truth[part], language) for _, e in found)
+    return Asked(question, ", ".join(dict.fromkeys(name for name, _ in found)), tuple(e for _, e in found), "", names)
 
 
 def _seen(truth: dict[str, Any], part: int) -> Found:

@@ -13,8 +13,8 @@ import numpy as np
 
 from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
-from trenza.align.rationales import middle, named, spaced
-from trenza.align.truths import place
+from trenza.align.rationales import middle, spaced
+from trenza.align.truths import named, place
 from trenza.conversation import Box, Evidence
 from trenza.data.worlds.asking import WHOLE
 from trenza.data.worlds.drawing import COLOURS
@@ -64,9 +64,16 @@ class Known:
         if isinstance(answer, bool):
             answer = self.words.word("yes" if answer else "no")
         places = [w if isinstance(w, tuple) else (0, w) for w in where]
-        at = [(part, thing if isinstance(thing, Box) else place(thing)) for part, thing in places]
-        found = tuple(Evidence(part, where) for part, where in at if where is not None)
-        return Asked(self.words.question(template, self.rng, **said), answer, found, rationale)
+        at = [(part, thing if isinstance(thing, Box) else place(thing), thing) for part, thing in places]
+        found = tuple(Evidence(part, where) for part, where, _ in at if where is not None)
+        names = tuple(self.told(thing, said) for _, where, thing in at if where is not None)
+        return Asked(self.words.question(template, self.rng, **said), answer, found, rationale, names)
+
+    def told(self, thing: Truth | Box, said: dict[str, str]) -> str:
+        """What is at a place as detectors word it; at the place of what isn't there, what is asked for."""
+        if isinstance(thing, Box):
+            return named(said["x"], self.words.language)
+        return thing["name"] if thing.get("said") else named(thing["name"], self.words.language)
 
     def compared(
         self, one: Truth, two: Truth, holds: bool, whether: str, which: str, called: Callable[[Truth], str] = _name

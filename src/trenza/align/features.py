@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 7  # of what is kept: counts up when it changes
+VERSION = 8  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -88,6 +88,7 @@ def members(talk: Talk, media: tuple[Medium, ...]) -> Members:
                 "answer": a.answer,
                 "evidence": [evidence_to_json(e) for e in a.evidence],
                 "rationale": a.rationale,
+                "named": a.named,
             }
             for a in talk.asked
         ],
@@ -105,7 +106,10 @@ def read(record: Record) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
         for i, kind in enumerate(document["kinds"])
     )
     asked = tuple(
-        Asked(a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]), a["rationale"])
+        Asked(
+            a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]), a["rationale"],
+            tuple(a["named"]),
+        )
         for a in document["asked"]
-    )
+    )  # fmt: skip
     return media, asked

@@ -8,7 +8,7 @@ tokens.
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from trenza.align.truths import Thing, thing_at
+from trenza.align.truths import Thing, named, thing_at
 from trenza.conversation import Evidence
 from trenza.data.samples import Item
 from trenza.data.worlds.phrases import phrases
@@ -19,11 +19,6 @@ Told = Callable[[Sequence[Thing], Item], str]  # of the things at an answer's ev
 def spaced(word: str) -> str:
     """Behind a space, as a word stands in a question that doesn't quote it."""
     return f" {word}"
-
-
-def named(name: str, language: str) -> str:
-    """A name as questions have it: English ones are words among others, Spanish ones stand in quotes."""
-    return spaced(name) if language == "en" else name
 
 
 def middle(thing: Thing, axis: int) -> float:

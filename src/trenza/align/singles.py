@@ -16,7 +16,7 @@ from trenza.align.drills import Known
 from trenza.align.lexicon import Lexicon
 from trenza.align.questions import HINTS, OF_PAIRS
 from trenza.align.simulated import Simulated
-from trenza.align.truths import place, things
+from trenza.align.truths import named, place, things
 from trenza.conversation import Evidence
 from trenza.data.worlds.asking import WHOLE, box_text, point_text
 from trenza.systems.abstaining import absent
@@ -71,7 +71,7 @@ class Asking:
         where = place(thing)
         assert where is not None
         hint = self.one_of(HINTS) if self.language == "en" else ""
-        return Asked(question + hint, thing["name"], (Evidence(part, where),))
+        return Asked(question + hint, thing["name"], (Evidence(part, where),), "", (self.known.told(thing, {}),))
 
     def where(self) -> Asked:
         thing: Truth = self.truth[0]["objects"][0]
@@ -101,7 +101,8 @@ class Asking:
         question = self.one_of(PRESENT[self.language]).format(article + name)
         where = place(thing) if holds else WHOLE
         assert where is not None
-        return Asked(question, self.known.words.word("yes" if holds else "no"), (Evidence(0, where),))
+        said = self.known.words.word("yes" if holds else "no")
+        return Asked(question, said, (Evidence(0, where),), "", (named(name, self.language),))
 
     def pictures(self) -> list[Asked | None]:
         own = PICTURES[self.language]

@@ -28,13 +28,36 @@ def things(truth: Thing) -> list[Thing]:
     return [*truth.get("objects", ()), *truth.get("sounds", ())]
 
 
+def perceived(where: Box | Span | str, truth: Thing, language: str) -> str:
+    """What detectors say is at a place, worded as they have it; empty where a world says nothing."""
+    thing = thing_at(where, truth)
+    if not thing:
+        return ""
+    if isinstance(where, Box) and "label_box" in thing and place(thing) != where and not _near(place(thing), where):
+        return thing["label"]
+    if "fields" in truth:
+        return str(thing["value"])
+    written = "value" in thing or thing.get("said")  # a line of text, or words that were said
+    return thing["name"] if written else named(thing["name"], language)
+
+
+def named(name: str, language: str) -> str:
+    """A name as questions have it: English ones are words among others, Spanish ones stand in quotes."""
+    return f" {name}" if language == "en" else name
+
+
+def _near(one: Any, other: Any) -> bool:
+    """The same place, to rounding."""
+    if one is None or type(one) is not type(other):
+        return False
+    return max(abs(a - b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)) < SAME
+
+
 def thing_at(where: Box | Span | str, truth: Thing) -> Thing:
     """What a world says is at a place of its medium, or is written there; empty where it says nothing."""
     for thing in things(truth):
         label = thing.get("label_box")
         for own in (place(thing), Box(*label) if label else None):
-            if own is not None and type(own) is type(where):
-                apart = (abs(a - b) for a, b in zip(vars(own).values(), vars(where).values(), strict=True))
-                if max(apart) < SAME:
-                    return thing
+            if _near(own, where):
+                return thing
     return {}

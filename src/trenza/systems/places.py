@@ -1,9 +1,9 @@
 """Places and times as words: tokens added behind the vocabulary, so that every system can locate.
 
 As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
-is two tokens of 0.1 s. A system looks before it speaks: first its evidence, each the number of a medium and a place,
-then for some questions its rationale in words, then SEEN, then the answer, which so can be read off what stands before
-(compare Shikra, Chen et al. 2023, section 3.3; Multimodal-CoT, Zhang et al. 2023, section 3).
+is two tokens of 0.1 s. A system looks before it speaks: first its evidence, each the number of a medium, what is there
+in words and the place, then for some questions its rationale, then SEEN, then the answer, which so can be read off what
+stands before (compare Shikra, Chen et al. 2023, section 3.3; Multimodal-CoT, Zhang et al. 2023, section 3).
 """
 
 import json
@@ -23,8 +23,9 @@ STEPS = 301  # times 0.0 to 30.0 s
 MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 7  # places given with one answer: as many as things that a world has counted
+NAME = 6  # tokens of what is at a place at most
 RATIONALE = 24  # tokens of words behind the places at most
-LOOKS = 5 * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
+LOOKS = (5 + NAME) * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
 WAVES = 20  # along a scale, that its first embeddings are made of
 EVIDENCE = 0.75  # weight of evidence in the loss: its many tokens would drown an answer of one word
 ANSWER = 2.0  # weight of an answer's tokens, over the root of their number: "yes" counts nearly as much as a whole form
@@ -80,18 +81,22 @@ class Places:
             return [self.position(v) for v in (where.y0, where.x0, where.y1, where.x1)]
         return [self.time(where.start), self.time(where.end)]
 
-    def evidence(self, found: tuple[Evidence, ...], rationale: Sequence[int] = ()) -> list[int]:
+    def evidence(
+        self, found: Sequence[Evidence], rationale: Sequence[int] = (), names: Sequence[Sequence[int]] = ()
+    ) -> list[int]:  # fmt: skip
         """At most MOST_EVIDENCE places, the rationale's words and SEEN; quoted text has no place.
 
-        Raises UsageError past MEDIA media.
+        names: of each what is there, in words; none where nobody knows. As what was perceived has its place behind its
+        name, a name that is written first is followed by its place as words are by what followed them before (Olsson et
+        al. 2022, "In-context learning and induction heads"). Raises UsageError past MEDIA media.
         """
-        tokens = []
-        for e in found[:MOST_EVIDENCE]:
+        tokens: list[int] = []
+        for e, name in zip(found[:MOST_EVIDENCE], names or [()] * len(found), strict=False):
             if isinstance(e.where, str):
                 continue
             if e.part >= MEDIA:
                 raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
-            tokens += [self.base + BINS + STEPS + e.part, *self.place(e.where)]
+            tokens += [self.base + BINS + STEPS + e.part, *name[:NAME], *self.place(e.where)]
         return [*tokens, *rationale[:RATIONALE], self.seen]
 
     def parted(self, tokens: list[int]) -> tuple[list[int], list[int]]:
@@ -115,9 +120,14 @@ class Places:
         return [*tokens[:LOOKS], self.seen] if not tokens or self._looking(tokens) else []
 
     def given(self, answer: list[int]) -> tuple[list[int], list[int]]:
-        """An answer's places, and what is to be read off them: the rationale, SEEN and the answer itself."""
-        cut = next((i for i, t in enumerate(answer) if t < self.base or t == self.seen), len(answer))
+        """An answer's evidence, and what is to be read off it: the rationale, SEEN and the answer itself."""
+        cut = self._behind(answer)
         return answer[:cut], answer[cut:]
+
+    def _behind(self, answer: Sequence[int]) -> int:
+        """Where the last place before SEEN ends."""
+        end = answer.index(self.seen) if self.seen in answer else len(answer)
+        return max((i + 1 for i in range(end) if answer[i] >= self.base), default=0)
 
     # --- answers as text --------------------------------------------------------------------------
 
@@ -233,8 +243,8 @@ class Places:
         if len(seen):
             cut = int(seen[0]) + 1
             weights[:cut] = EVIDENCE
-            words = answer[:cut] < self.base  # the rationale counts as an answer does
-            weights[:cut][words] = ANSWER / max(int(words.sum()), 1) ** 0.5
+            rationale = slice(self._behind(answer.tolist()), cut - 1)  # counts as an answer does
+            weights[rationale] = ANSWER / max(rationale.stop - rationale.start, 1) ** 0.5
             weights[cut:] = ANSWER / max(len(answer) - cut, 1) ** 0.5
         return weights
 
