@@ -27,6 +27,7 @@ test-slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow --timeout 3600
 
 benchmark: $(VENV)/ready
+	$(BIN)/python benchmarks/default.py --json docs/default-model.json
 	$(BIN)/python benchmarks/naming.py --json docs/naming.json
 	$(BIN)/python benchmarks/ask.py --json docs/ask.json
 	$(BIN)/python benchmarks/figures.py

@@ -5,7 +5,7 @@
 One process, one run, the embedded default, fresh worlds, nothing kept between the parts:
 
 - plain accuracy against transformers: the prompts of the items that have pictures only, with the same weights, by
-  LlavaForConditionalGeneration.generate one after the other;
+  LlavaForConditionalGeneration.generate one after the other; what the pictures become is made by us for both;
 - the card against plain accuracy on the same items. What the probes of an item cost over its plain question is
   measured on `--probed` of them; what a card costs follows from it and from the share of items that
   `trenza evaluate` probes (evaluate/plan.py), and is told for several numbers of items;
@@ -38,11 +38,9 @@ from trenza.evaluate.plan import PROBED_LEAST, PROBED_SHARE, Plan, plan
 from trenza.evaluate.run import run
 from trenza.evaluate.store import Store
 from trenza.evaluate.tasks import gather, pairs_in_order
-from trenza.signals import Image
-from trenza.signals.normalise import square
 from trenza.systems import load
+from trenza.systems.answering import Sampling
 
-IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
 PEER_ITEMS = 8
 MANY = 10_000
 
@@ -100,43 +98,14 @@ def against_transformers(responder, task) -> dict:
     responder._seen.clear()
     ours, our_cpu, our_wall = timed(lambda: responder.respond_many(said))
     responder._seen.clear()
-    model = peer.build(responder.model, IMAGE_TOKEN)
-    theirs, their_cpu, their_wall = timed(lambda: [generated(model, responder, c) for c in said])
+    model, most = peer.merged(responder.system), Sampling().max_tokens
+    theirs, their_cpu, their_wall = timed(lambda: [peer.answer(model, responder, c, most) for c in said])
     return {
         "items": len(said), "same answers": sum(a.text == b for a, b in zip(ours, theirs, strict=True)),
         "ours, CPU s": round(our_cpu, 1), "transformers, CPU s": round(their_cpu, 1),
         "wall s": [round(our_wall, 1), round(their_wall, 1)],
         "transformers over ours (target 3.0)": round(their_cpu / our_cpu, 2),
     }  # fmt: skip
-
-
-@torch.no_grad()
-def generated(model, responder, said) -> str:
-    """transformers' answer to a prompt of ours with placeholders, 64 tokens at most as ours has it."""
-    media = [p.signal for _, p in said.media()]
-    prompt = responder.tokenizer.prompt([("user", range(len(said.parts)))])
-    ids: list[int] = []
-    for piece in prompt:
-        if isinstance(piece, list):
-            ids += piece
-        else:
-            signal = said.parts[piece.index].signal
-            ids += (
-                responder.tokenizer.encode(signal) if isinstance(signal, str) else [IMAGE_TOKEN] * tokens_of(responder)
-            )
-    pixels = torch.from_numpy(np.stack([square(m, 224) for m in media]))
-    made = model.generate(
-        input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), pixel_values=pixels,
-        max_new_tokens=64, do_sample=False,
-    )  # fmt: skip
-    return responder.tokenizer.decode([t for t in made[0, len(ids) :].tolist() if t != responder._end]).strip()
-
-
-def tokens_of(responder) -> int:
-    """Language tokens of a picture: the same of any."""
-    if not hasattr(responder, "picture_length"):
-        responder.picture_length = len(responder.encode(Image(np.full((32, 32, 3), 90, np.uint8))))
-    return responder.picture_length
 
 
 def memory() -> dict:

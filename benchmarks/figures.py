@@ -46,6 +46,31 @@ def naming(report: dict) -> list[str]:
     return lines
 
 
+COLUMNS = {
+    "test_seed en": "fresh worlds", "test_seed es": "asked in Spanish",
+    "test_combination en": "pairs never shown together", "test_style en": "a hand never trained on",
+}  # fmt: skip
+
+
+def worlds(report: dict) -> list[str]:
+    """What the default can do on worlds, beside what the issue "Train" asks for."""
+    measured = [part for part in COLUMNS if part in report]
+    lines = [
+        "",
+        f"On worlds never seen, {report['worlds of each family']} of each family, answers as the model writes them:",
+        "",
+        f"| capability | {' | '.join(COLUMNS[part] for part in measured)} | targets (seen hand, unseen) |",
+        f"| --- {'| --- ' * len(measured)}| --- |",
+    ]
+    titles = list(dict.fromkeys(title for part in measured for title in report[part]))
+    for title in titles:
+        cells = [percent(report[part][title]) if title in report[part] else "" for part in measured]
+        wanted = " / ".join("" if t is None else f"{t:.0%}" for t in report["targets"].get(title, ()))
+        lines.append(f"| {title} | {' | '.join(cells)} | {wanted.strip(' /')} |")
+    lines += ["", f"Seed {report['seed']}, {report['machine']}; `benchmarks/default.py`.", ""]
+    return lines
+
+
 def ask(report: dict) -> list[str]:
     process = report["trenza ask"]
     lines = [
@@ -71,7 +96,11 @@ def ask(report: dict) -> list[str]:
 
 def main() -> None:
     docs = ROOT / "docs"
-    lines = naming(json.loads((docs / "naming.json").read_text())) + ask(json.loads((docs / "ask.json").read_text()))
+    parts = ((worlds, "default-model.json"), (naming, "naming.json"), (ask, "ask.json"))
+    lines: list[str] = []
+    for part, file in parts:
+        there = (docs / file).is_file()
+        lines += part(json.loads((docs / file).read_text())) if there else ["", f"`docs/{file}`: not measured yet.", ""]
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)
     after = rest.split(END)[1]

@@ -1,6 +1,6 @@
 """Does the default model name things it never trained on? And does support tell right from wrong?
 
-    python benchmarks/naming.py [--model DIR] [--seed 0] [--json docs/naming.json]
+    python benchmarks/naming.py [--model DIR] [--seed 0] [--things 300] [--json docs/naming.json]
 
 Sets: openmoji (a hand never trained on), test stamps, photographs (against the untouched tower's five best
 ImageNet names), words spoken by unseen espeak-ng voices, and by people. Each also asked blind (no media).
@@ -24,15 +24,15 @@ from trenza.data.names import noun
 from trenza.evaluate.statistics import paired_auc_interval, wilson
 from trenza.signals import Audio, Image, decode
 from trenza.systems import load
-from trenza.systems.respond import Sampling
+from trenza.systems.answering import Sampling
 
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
 SOUND_FORMS = ("What word is spoken?", "Which word was said in this recording?")
-SPOKEN = 40  # names said by each unseen voice
-OTHER_FORMS = 40
+SPOKEN = 12  # names said by each unseen voice
+OTHER_FORMS = 12
 THINGS = 300  # of the openmoji things, drawn with the seed
-SUPPORT_ITEMS = 200
+SUPPORT_ITEMS = 20
 SHORT = Sampling(max_tokens=24)
 
 
@@ -103,9 +103,9 @@ def support(responder, items: list, seed: int) -> dict:
     for signal, accepted in chosen:
         name = next(iter(accepted))
         wrong = rng.choice([n for n in names if n != name])
-        prompt = responder.prompt(Conversation.ask(SEEN_FORM, signal))
+        asked = Conversation.ask(SEEN_FORM, signal)
         for text, into in ((name, right), (str(wrong), other)):
-            into.append(responder.support(prompt, responder.tokenizer.encode(text)).total)
+            into.append(responder.support_for(asked, text).total)
     value, low, high = paired_auc_interval(right, other, seed)
     return {
         "n": len(chosen), "median right": float(np.median(right)), "median other": float(np.median(other)),
@@ -117,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--things", type=int, default=THINGS, help="pictures of openmoji")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     begun = time.time()
@@ -124,7 +125,7 @@ def main() -> None:
     known = {p.name for p in training_pictures()}
     things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
     things = [p for p in things if not pictures.is_clock(p.name) and p.name in known]
-    chosen = np.random.default_rng(args.seed).choice(len(things), THINGS, replace=False)
+    chosen = np.random.default_rng(args.seed).choice(len(things), args.things, replace=False)
     things = known_pictures([things[i] for i in sorted(chosen)], known)
     stamps = known_pictures([p for p in pictures.stamps() if p.test], known)
     report = {"seed": args.seed, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads"}

@@ -1,39 +1,26 @@
 """transformers' LlavaForConditionalGeneration, built from the weights of one of our LLaVA systems.
 
-The language model is theirs with our weights, and so are placeholders, splice, masks, positions, cache and
-generation. Only the two modules between pixels and splice are ours, since no public format holds them.
+The language model is theirs with our weights, and so are masks, positions, cache and generation. What stands before
+the splice, pictures to tokens, is ours, since no public format holds it.
 """
 
-import torch
-from torch import Tensor, nn
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutput
+import copy
 
-from trenza.systems.braid import Braid, Braided
+import torch
+from torch import nn
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+from trenza.conversation import Conversation
+from trenza.layers.lowrank import merge
+from trenza.systems import scoring
+from trenza.systems.llava import Llava
+from trenza.systems.places import LOOKS
+from trenza.systems.splice import splice
+from trenza.systems.system_responder import SystemResponder
 from trenza.towers import language
 from trenza.towers.language import LanguageModel
 
-
-class _Tower(nn.Module):
-    """Looks like a vision tower of transformers: pixels in, hidden states out."""
-
-    def __init__(self, braid: Braid):
-        super().__init__()
-        self.braid = braid
-
-    def forward(self, pixel_values: Tensor, **_) -> BaseModelOutput:
-        features = self.braid.picture_features(pixel_values)
-        return BaseModelOutput(last_hidden_state=features, hidden_states=(features,))
-
-
-class _Projector(nn.Module):
-    def __init__(self, braid: Braid, dtype: torch.dtype):
-        super().__init__()
-        self.braid = braid
-        self.dtype = dtype
-
-    def forward(self, features: Tensor) -> Tensor:
-        return torch.stack([self.braid.picture_tokens(f[None]) for f in features]).to(self.dtype)
+IMAGE_TOKEN = 17  # one of SmolLM2's unused control tokens; no text of ours has it
 
 
 def bare(model: LanguageModel, image_token: int) -> LlavaForConditionalGeneration:
@@ -72,9 +59,23 @@ def bare(model: LanguageModel, image_token: int) -> LlavaForConditionalGeneratio
     return peer.to(table.dtype)
 
 
-def build(ours: Braided, image_token: int) -> LlavaForConditionalGeneration:
-    """The first braid's peer, ready to answer. The braid is shared and keeps its own precision."""
-    peer = bare(ours.language, image_token)
-    peer.model.vision_tower = _Tower(ours.braid)
-    peer.model.multi_modal_projector = _Projector(ours.braid, peer.dtype)
-    return peer.eval()
+def merged(system: Llava) -> LlavaForConditionalGeneration:
+    """The peer of a system, its low-rank updates merged, ready to answer."""
+    own = copy.deepcopy(system.language)
+    merge(own)
+    return bare(own, IMAGE_TOKEN).eval()
+
+
+@torch.no_grad()
+def answer(model: LlavaForConditionalGeneration, responder: SystemResponder, said: Conversation, most: int) -> str:
+    """transformers' greedy answer behind the prompt that we make, read and cut as our own; `most` tokens of it.
+
+    It may write as many tokens in all as ours, so that only answers which don't end cost it more.
+    """
+    (row,) = scoring.rows(responder.system, [responder.prompt(said).example])
+    before = splice(responder.system.language.embed, row)[None].to(model.dtype)
+    mask = torch.ones(before.shape[:2], dtype=torch.long)
+    made = model.generate(inputs_embeds=before, attention_mask=mask, max_new_tokens=most + LOOKS + 1, do_sample=False)
+    tokens = made[0].tolist()
+    tokens = tokens[: tokens.index(responder.end)] if responder.end in tokens else tokens
+    return responder._read(tokens[: len(tokens) - max(0, len(responder._said(tokens)) - most)], said)[0]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains the detector of events in sound (src/trenza/default_events) from the sources. START is a listener to go on from,
-# as safetensors: the tensors of the first braid whose names begin with `listener.`, without that beginning.
+# as safetensors. The shipped one went on from the first braid's: `listener.*` of src/trenza/default/model.safetensors at
+# commit 42653f8, without that beginning.
 set -euo pipefail
 out=${1:?usage: recipes/events.sh OUT START}
 start=${2:?usage: recipes/events.sh OUT START}

@@ -39,7 +39,7 @@ def test_every_architecture_is_measured(system, recipe, tiny, monkeypatch):
     trainer = Trainer(recipes.load(recipe, [f"system={system}", "steps=2", "rank=0"]), tiny())
     folder = trainer.run()
     parts = tiny()
-    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "language", lambda *dtype: (parts.language, parts.tokenizer))
     monkeypatch.setattr(load, "grids", lambda: parts.grids)
     monkeypatch.setattr(load, "codecs", parts.codecs)
     responder = load.responder(str(folder))

@@ -27,7 +27,7 @@ def test_it_trains_by_a_recipe_and_answers_from_its_folder(system, recipe, tiny,
     rows = [json.loads(line) for line in (training.recipe.out / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 3 and all(row["loss"] > 0 for row in rows)
     parts = tiny()
-    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "language", lambda *dtype: (parts.language, parts.tokenizer))
     monkeypatch.setattr(load, "grids", lambda: parts.grids)
     monkeypatch.setattr(load, "codecs", parts.codecs)
     responder = load.responder(str(folder))
@@ -65,7 +65,7 @@ def test_native_also_learns_to_produce_what_pairs_show(recipe, tiny, monkeypatch
     mark = training.system.first["image"]
     assert all(e.turns[0].answer[0] == mark and len(e.turns[0].answer) == 64 + 3 for e in drawn)
     parts = tiny()
-    monkeypatch.setattr(load, "language", lambda: (parts.language, parts.tokenizer))
+    monkeypatch.setattr(load, "language", lambda *dtype: (parts.language, parts.tokenizer))
     monkeypatch.setattr(load, "codecs", parts.codecs)
     assert load.producer(str(training.run()))("Draw thing 1.").pixels.shape == (64, 64, 3)
 

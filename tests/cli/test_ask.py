@@ -26,11 +26,10 @@ def test_json_holds_what_the_page_promises(quick, capsys):
     assert code == 0
     assert set(answer) == {"answer", "evidence", "support", "abstained", "usage", "timings"}
     assert set(answer["timings"]) == {"decode", "encode", "prefill", "decode_per_token"}
-    assert answer["usage"]["media_tokens"] == 16
-    assert answer["usage"]["prompt_tokens"] > answer["usage"]["media_tokens"]
+    assert answer["usage"]["prompt_tokens"] > answer["usage"]["media_tokens"] > 0
     assert answer["usage"]["completion_tokens"] > 0
-    assert answer["evidence"] == [] and answer["abstained"] is False
-    assert answer["support"]["supported"] == (answer["support"]["total"] > 0)
+    assert [set(e) for e in answer["evidence"]] == [{"part", "box"}] and answer["abstained"] is False
+    assert set(answer["support"]) == {"total", "per_token", "supported"}
 
 
 def test_a_pipe_gets_the_answer_and_nothing_else(quick, capsys):
@@ -50,15 +49,15 @@ def test_several_media_of_several_kinds_go_into_one_question(quick, capsys):
     files = [ELEPHANT, str(EXAMPLES / "spoken.wav"), str(EXAMPLES / "bicycle.mp4")]
     code, out, _ = ask(capsys, "--json", *files, "What word is spoken?")
     assert code == 0
-    usage = json.loads(out)["usage"]
-    assert usage["media_tokens"] > 16 + 8 + 6
+    one = json.loads(ask(capsys, "--json", "--no-support", ELEPHANT, "What word is spoken?")[1])
+    assert json.loads(out)["usage"]["media_tokens"] > one["usage"]["media_tokens"] + 12
 
 
 def test_a_text_question_has_no_support(quick, capsys):
     code, out, _ = ask(capsys, "--json", "What is the capital of France?")
     answer = json.loads(out)
     assert code == 0
-    assert "Paris" in answer["answer"]  # the language model is untouched
+    assert "Paris" in answer["answer"]  # what the language model knew is still there
     assert answer["support"] is None
     assert answer["usage"]["media_tokens"] == 0
 

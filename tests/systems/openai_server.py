@@ -180,7 +180,7 @@ def choose(responder, conversation, body: dict, number: int, modes) -> tuple[dic
 
 def with_logprobs(responder, conversation, most: int, top: int) -> dict:
     """A greedy answer, token by token, with the `top` likeliest at each."""
-    step = {"HubResponder": _hub_steps, "LlavaResponder": _llava_steps}.get(type(responder).__name__, _scripted_steps)
+    step = {"HubResponder": _hub_steps, "SystemResponder": _system_steps}.get(type(responder).__name__, _scripted_steps)
     following, advance, text = step(responder, conversation)
     content, finish = [], "length"
     for _ in range(most):
@@ -234,17 +234,24 @@ def _hub_steps(responder, conversation):
     return _model_steps(log_p_after, prompter.tokenizer.decode, prompter.ends)
 
 
-def _llava_steps(responder, conversation):
+def _system_steps(responder, conversation):
+    """Behind the evidence that the system gives, which an endpoint doesn't tell."""
     import torch
 
-    pieces = responder.prompt(conversation).pieces
+    from trenza.systems import batch, scoring
+    from trenza.systems.places import LOOKS
+    from trenza.systems.splice import splice
+
+    language, places = responder.system.language, responder.places
+    (row,) = scoring.rows(responder.system, [responder.prompt(conversation).example])
+    (made,) = batch.greedy(language, [row], places.seen, [LOOKS])
 
     def log_p_after(said):
         with torch.no_grad():
-            hidden, lengths = responder.model.hidden([[*pieces, list(said)]])
-            return responder.model.language.logits(hidden[0, lengths[0] - 1]).float().log_softmax(-1)
+            hidden = language(splice(language.embed, [*row, places.looked(made), list(said)])[None])
+            return language.logits(hidden[0, -1]).float().log_softmax(-1)
 
-    return _model_steps(log_p_after, responder.tokenizer.decode, [responder._end])
+    return _model_steps(log_p_after, responder.tokenizer.decode, [responder.end])
 
 
 if __name__ == "__main__":

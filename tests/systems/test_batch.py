@@ -12,8 +12,8 @@ from trenza.towers.language import LanguageModel
 
 @pytest.fixture(scope="module", params=[None, 6], ids=["causal", "window"])
 def language(request, tiny):
-    made = LanguageModel(replace(tiny.language.config, window=request.param))
-    made.load_state_dict(tiny.language.state_dict())
+    made = LanguageModel(replace(tiny.config, window=request.param))
+    made.load_state_dict(tiny.state_dict())
     return made.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""How people ask for a name: the questions of the naming stage. The tests ask in words of their own."""
+"""How people ask for a name. The tests ask in words of their own."""
 
 import random
 from collections.abc import Sequence
@@ -19,25 +19,10 @@ SOUND = (
     "Which words are spoken in the recording?", "What do they say in the audio?", "what's being said",
     "Write the word you hear.",
 )  # fmt: skip
-VIDEO = (
-    "What is in the video?", "What does the video show?", "What do you see in the video?",
-    "What is this video about?", "Name the thing in the clip.", "What is shown in the video?",
-)  # fmt: skip
-WHICH = (
-    ("What is in the first picture?", "What is in the second picture?"),
-    ("What does the first image show?", "What does the second image show?"),
-    ("Name the object in picture 1.", "Name the object in picture 2."),
-    ("What is the first thing?", "What is the second thing?"),
-)  # fmt: skip
 HINTS = (
     "", "", "", "", " Answer with one or two words.", " Answer with the name only.", " Be brief.",
     " Just the name.", " One word, please.",
 )  # fmt: skip
-
-
-def ask(questions: tuple[str, ...], rng: random.Random) -> str:
-    """One of the questions, now and then with a hint at the form of the answer."""
-    return rng.choice(questions) + rng.choice(HINTS)
 
 
 # What is asked of a pair, by language: of what a picture shows, what a voice says, what made a sound.

@@ -1,9 +1,6 @@
-"""Stage 1 for speech: Whisper's decoder is tuned to short windows, by cross-entropy on what was said.
+"""Whisper's decoder is tuned to short windows, by cross-entropy on what was said. No language model runs.
 
-Then, if asked for (--heard), all utterances are heard once, and the listener's states kept for stage 2. No language
-model runs, and the bridge to it (`trenza.bridges.vocabulary`) needs no training.
-
-    python -m trenza.align.speech --utterances DIR [DIR ...] --out DIR [--start FILE] [--steps 1200] [--seed 0]
+python -m trenza.align.speech --utterances DIR [DIR ...] --out DIR [--start FILE] [--steps 1200] [--seed 0]
 """
 
 import argparse
@@ -113,25 +110,11 @@ def held_out(listener: WhisperDecoder, words: Vocabulary, utterances: Utterances
     ]))  # fmt: skip
 
 
-def keep_heard(listener: WhisperDecoder, utterances: Utterances, file: Path, size: int = 64) -> None:
-    """What the listener made of every utterance: its states [n, 384], n of each, and the true text."""
-    order = sorted(range(len(utterances)), key=utterances.length)
-    states: list[Tensor] = []
-    for start in range(0, len(order), size):  # of like length, so that little is padding
-        heard = listen(listener, [utterances.window(n) for n in order[start : start + size]])
-        states += [state for state, _ in heard]
-    np.savez(
-        file, states=torch.cat(states).half().numpy(), counts=[len(s) for s in states],
-        texts=[utterances.text(n) for n in order],
-    )  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--utterances", type=Path, required=True, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a listener to go on from; default: Whisper's decoder")
-    parser.add_argument("--heard", action="store_true", help="keep what it makes of each utterance, for naming")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -143,17 +126,13 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     whisper, file = load.whisper(), args.out / "listener.safetensors"
     if file.exists():
-        print(f"{file} is there already and is used; delete it to tune again")
-        listener = whisper.decoder
-        listener.load_state_dict(load_file(file), strict=False)
+        print(f"{file} is there already; delete it to tune again")
     else:
         if args.start:
             whisper.decoder.load_state_dict(load_file(args.start), strict=False)
         listener = tune_listener(whisper.decoder, words, utterances, args.steps, args.seed)
         kept = {k: v for k, v in listener.state_dict().items() if k.startswith(("blocks", "norm"))}
         save_file(kept, file)
-    if args.heard:
-        keep_heard(listener, utterances, args.out / "heard.npz")
 
 
 if __name__ == "__main__":

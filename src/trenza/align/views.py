@@ -27,7 +27,7 @@ LEARNING_RATE = 5e-4
 
 
 def features(tower: EfficientNet, rgb: Tensor) -> Tensor:
-    """uint8 [N, 3, H, W] to the features a braid makes of them, [N, 1280]."""
+    """uint8 [N, 3, H, W] to the features of whole pictures, [N, 1280]."""
     return torch.stack([pooled(tower, rgb, size) for size in SIZES]).mean(0)
 
 
@@ -93,14 +93,7 @@ def main() -> None:
         keys.weight.copy_(weights["prototypes.weight"])
         keys.bias.copy_(weights["prototypes.bias"])
     fit(keys, (named, names, drawn), (seen, posterior, sure), args.steps, args.seed)
-    save_file(
-        {
-            "keys.weight": keys.weight.detach(), "keys.bias": keys.bias.detach(),
-            "named": named.half(), "names": names, "drawn": drawn,
-            "photographs": seen.half(), "called": posterior.argmax(1), "sure": sure,
-        },
-        args.tower / "views.safetensors",
-    )  # fmt: skip
+    save_file({"keys.weight": keys.weight.detach(), "keys.bias": keys.bias.detach()}, args.tower / "views.safetensors")
 
 
 if __name__ == "__main__":

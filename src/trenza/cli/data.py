@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     audit.add_argument(
         "--embed", nargs="?", const="", metavar="MODEL",
-        help="let a model's embedding find more near duplicates of pictures, as crops are (default: the embedded one)",
+        help="let a detector's tower (its folder; default: the shipped one) find more near duplicates, as crops are",
     )  # fmt: skip
     audit.add_argument("--ocr", action="store_true", help="look for private data in pictures too")
     audit.add_argument(
@@ -151,21 +151,21 @@ def judge(model: str) -> Callable[[Media, str], float]:
 
 
 def embedder(model: str) -> Callable[[Media], np.ndarray | None]:
-    """A picture as the mean of the features that a model's picture tower has of it, [1280]."""
+    """A picture as the mean of the features that a detector's tower has of it, [1280]. model: its folder."""
     import torch
 
     from trenza.signals import Image, decode
     from trenza.signals.normalise import square
     from trenza.systems import load
 
-    braid = load.braid(load.whisper(), *[Path(model)] if model else [])
+    eyes = load.objects(*[Path(model)] if model else [])
 
     def embed(media: Media) -> np.ndarray | None:
         if media.kind != "image":
             return None
         signal = decode(media.data, name="a sample", kind="image")
         assert isinstance(signal, Image)
-        return braid.picture_features(torch.from_numpy(square(signal, 224))[None])[0, 0].numpy()
+        return eyes.seen_whole(torch.from_numpy(square(signal, 224))[None])[0].numpy()
 
     return embed
 

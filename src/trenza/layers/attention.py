@@ -6,7 +6,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trenza.layers.cache import FixedPrefix, KVCache
+from trenza.layers.cache import KVCache
 from trenza.layers.masks import Packed
 from trenza.layers.rope import rotate
 
@@ -43,7 +43,7 @@ class Attention(nn.Module):
 
     def forward(
         self, x: Tensor, mask: Tensor | Packed | None = None, angles: tuple[Tensor, Tensor] | None = None,
-        cache: KVCache | FixedPrefix | None = None, layer: int = 0,
+        cache: KVCache | None = None, layer: int = 0,
         context: Tensor | tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
         """x [B, T, D] attends to itself (and the cache), or to a context [B, S, D] or its keys and values."""

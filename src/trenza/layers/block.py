@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from trenza.layers.attention import Attention
-from trenza.layers.cache import FixedPrefix, KVCache
+from trenza.layers.cache import KVCache
 from trenza.layers.masks import Packed
 from trenza.layers.mlp import MLP, GatedMLP
 from trenza.layers.norm import HeadLayerNorm, OffsetRMSNorm, RMSNorm
@@ -62,7 +62,7 @@ class Block(nn.Module):
 
     def forward(
         self, x: Tensor, mask: Tensor | Packed | None = None, angles: tuple[Tensor, Tensor] | None = None,
-        cache: KVCache | FixedPrefix | None = None, layer: int = 0,
+        cache: KVCache | None = None, layer: int = 0,
         context: Tensor | tuple[Tensor, Tensor] | None = None, context_mask: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """x [B, T, D] to [B, T, D]; `context` only in a block with cross-attention."""

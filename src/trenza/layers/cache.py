@@ -36,23 +36,3 @@ class KVCache:
     def advance(self, tokens: int) -> None:
         """Called once a forward pass, after the last layer stored its tokens."""
         self.used += tokens
-
-
-class FixedPrefix:
-    """Stands where a cache stands, for training: the same given tokens before every row, and gradients flow.
-
-    Made from a cache of one row that holds the prefix; nothing is written into it.
-    """
-
-    def __init__(self, prefix: KVCache):
-        self.prefix = prefix
-        self.used = prefix.used
-
-    def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The prefix and [B, K, T, E] behind it."""
-        shared = (self.prefix.keys, self.prefix.values)
-        before = [s[layer, :, :, : self.used].expand(len(keys), -1, -1, -1) for s in shared]
-        return torch.cat([before[0], keys], 2), torch.cat([before[1], values], 2)
-
-    def advance(self, tokens: int) -> None:
-        """Nothing to note: each forward pass starts behind the prefix again."""

@@ -20,7 +20,6 @@ from trenza.systems import imported
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
-from trenza.systems.braid import Braid, BraidConfig, Braided
 from trenza.systems.codecs import Codecs, patches
 from trenza.systems.codecs import load as read_codec
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
@@ -30,7 +29,6 @@ from trenza.systems.pali import Pali, PaliConfig
 from trenza.systems.perceiving import Things
 from trenza.systems.producing import Producer
 from trenza.systems.remembering import Remembering
-from trenza.systems.respond import LlavaResponder
 from trenza.systems.sensing import Grids
 from trenza.systems.system_responder import Sense, SystemResponder
 from trenza.systems.transcribe import Transcriber
@@ -76,17 +74,6 @@ def transcriber(model: str | None = None, language: str = "en") -> Transcriber:
     return Transcriber(imported.float(), Tokenizer(Path(model)), language)
 
 
-def braid(whisper: Whisper, folder: Path = DEFAULT) -> Braid:
-    """The trained part from a folder of ours. Raises WeightsError naming the file that is wrong."""
-    config, weights = load_folder(folder)
-    try:
-        made = Braid(BraidConfig.from_dict(config), whisper)
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{folder}/config.json isn't a LLaVA braid of ours: {error!r}") from error
-    fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
-    return made.eval().requires_grad_(False)
-
-
 def events(whisper: Whisper, folder: Path = EVENTS) -> EventDetector:
     """The detector of events in sound, over this Whisper. Raises WeightsError naming the file that is wrong."""
     config, weights = load_folder(folder)
@@ -96,14 +83,6 @@ def events(whisper: Whisper, folder: Path = EVENTS) -> EventDetector:
         raise WeightsError(f"{folder}/config.json isn't of a detector of events: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
     return made.eval().requires_grad_(False)
-
-
-def braided(folder: Path = DEFAULT) -> LlavaResponder:
-    """The first braid over the pinned parts."""
-    ears = whisper()
-    trained = braid(ears, folder)
-    words, tokenizer = language()
-    return LlavaResponder(Braided(words, ears, trained), tokenizer)
 
 
 def grids() -> Grids:
@@ -173,24 +152,24 @@ TRAINED: dict[str, tuple[type, type]] = {
 }
 
 
-def trained(folder: Path) -> StreamingResponder:
-    """What `trenza train` wrote, around the pinned parts; or what `trenza import` did, which has its own inside."""
+def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingResponder:
+    """What `trenza train` wrote, around the pinned parts in `dtype`; or what `trenza import` did, which has its own."""
     config = read_config(folder)
     if config.get("language"):
         return imported.responder(folder)
-    model, tokenizer = _around(folder, config)
+    model, tokenizer = _around(folder, config, dtype)
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
     perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
     senses: Sense = remembered(things(tokenizer)) if perceives else sense(config["system"])
     return SystemResponder(model, tokenizer, senses, end, least=least)
 
 
-def _around(folder: Path, config: dict[str, Any]) -> tuple[Any, Tokenizer]:
+def _around(folder: Path, config: dict[str, Any], dtype: torch.dtype = torch.bfloat16) -> tuple[Any, Tokenizer]:
     """A trained system around the pinned language model, and its tokenizer."""
     make, settings = TRAINED[config["system"]]
     own = {key: value for key, value in config.items() if key not in ("system", THRESHOLD)}
     parsed: Any = parse(settings, own, f"{folder}/config.json: config")
-    words, tokenizer = language()
+    words, tokenizer = language(dtype)
     model = make(parsed, words)
     fill_trained(model, load_folder(folder)[1], folder)
     return model.eval().requires_grad_(False), tokenizer
@@ -212,7 +191,6 @@ def fill_trained(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> 
 
 # What "system" in config.json says of a folder of ours -> who loads it.
 SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {
-    "braid": braided,
     "llava_public": imported.responder,
     **dict.fromkeys(TRAINED, trained),
 }
@@ -223,7 +201,7 @@ def responder(model: str | None = None) -> StreamingResponder:
     hub name), or the URL of an OpenAI-compatible endpoint. Raises WeightsError, UsageError or EndpointError.
     """
     if not model:
-        return braided()
+        return trained(DEFAULT)
     if model.lower().startswith(("http://", "https://")):
         from trenza.systems.endpoint import Endpoint
 

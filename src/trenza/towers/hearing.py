@@ -2,7 +2,7 @@
 
 Whisper was trained on 30 s at once. The encoder works on shorter windows as well (its positions are
 sinusoids that start anew), at a tenth of the cost; the decoder does not, it loops on them. So the listener is
-Whisper's decoder, tuned to short windows. Its states, not its words, go on to the language model.
+Whisper's decoder, tuned to short windows.
 """
 
 import torch

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trenza.errors import WeightsError
 from trenza.layers import masks
 from trenza.layers.block import Block, BlockConfig
-from trenza.layers.cache import FixedPrefix, KVCache
+from trenza.layers.cache import KVCache
 from trenza.layers.rope import Rope
 
 OPT_OFFSET = 2
@@ -142,7 +142,7 @@ class LanguageModel(nn.Module):
         return KVCache(self.config.layers, batch, kv_heads, length, block.head_size, dtype)
 
     def forward(
-        self, x: Tensor, cache: KVCache | FixedPrefix | None = None, mask: Tensor | masks.Packed | None = None,
+        self, x: Tensor, cache: KVCache | None = None, mask: Tensor | masks.Packed | None = None,
         positions: Tensor | None = None, between: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
         """Embeddings [B, T, D] to hidden states [B, T, D], causal unless a mask says otherwise.

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trenza.errors import WeightsError
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 
 RIVALS = 8  # likeliest names that are kept of each object
@@ -142,15 +143,25 @@ class ObjectDetector(nn.Module):
         return (logits * self.config.sharpness).softmax(-1), colours.softmax(-1)
 
     @torch.no_grad()
-    def gist(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole."""
-        assert self.keys is not None
+    def seen_whole(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, H, W, 3], squares, to one feature a picture [N, 1280]: the mean over the map and the sizes.
+
+        Raises WeightsError where the detector was made without sizes for whole pictures.
+        """
+        if not self.config.whole:
+            raise WeightsError("this detector sees no whole pictures: its config has no `whole`; take the shipped one")
         x = EfficientNet.normalise(pixels.permute(0, 3, 1, 2))
         seen = []
         for size in self.config.whole:
             scaled = F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-127 / 128, 1)
             seen.append(self.features(self.maps(scaled.contiguous(memory_format=torch.channels_last))[1]))
-        return self.keys(torch.stack(seen).mean(0)).softmax(-1).mean(0)
+        return torch.stack(seen).mean(0)
+
+    @torch.no_grad()
+    def gist(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole."""
+        assert self.keys is not None
+        return self.keys(self.seen_whole(pixels)).softmax(-1).mean(0)
 
     @torch.no_grad()
     def detect(self, pixels: Tensor) -> list[Tensor]:
