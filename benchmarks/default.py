@@ -77,7 +77,12 @@ def click(item: Item, text: str) -> Score:
         arguments = fields(text).get("arguments")
         point = [arguments.get(k, -1) for k in "xy"] if isinstance(arguments, dict) else []
     where: Any = item.evidence[0].where
-    inside = len(point) == 2 and where.x0 <= point[0] <= where.x1 and where.y0 <= point[1] <= where.y1
+    inside = (
+        len(point) == 2
+        and all(isinstance(v, int | float) for v in point)
+        and where.x0 <= point[0] <= where.x1
+        and where.y0 <= point[1] <= where.y1
+    )
     return float(inside), 1.0
 
 
@@ -247,6 +252,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=41)
     parser.add_argument("--worlds", type=int, default=12, help="of each family, split and language")
     parser.add_argument("--splits", nargs="*", choices=[*SPLITS, "tables"], default=[*SPLITS, "tables"])
+    parser.add_argument("--languages", nargs="*", choices=LANGUAGES, default=LANGUAGES)
     parser.add_argument("--tables", type=int, default=200, help="items of each table's test split")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -261,7 +267,7 @@ def main() -> None:
             report["language, nats a token"] = language_of(model, TEXTS, args.seed)
             print(json.dumps([report["tables"], report["language, nats a token"]], indent=1))
             continue
-        for language in LANGUAGES:
+        for language in args.languages:
             report[f"{split} {language}"] = measure(model, split, args.seed, args.worlds, language)
             print(split, language, json.dumps(report[f"{split} {language}"], indent=1), flush=True)
     report["seconds"] = round(time.time() - begun)

@@ -17,6 +17,8 @@ SUPPORT_TARGET = 0.85
 
 
 def percent(interval: list[float]) -> str:
+    if any(x is None or x != x for x in interval[:3]):  # too few clusters for an interval, or nothing given to count
+        return "nothing to count"
     share, low, high = (round(100 * x) for x in interval[:3])
     return f"{share}% ({low} to {high})"
 
@@ -34,6 +36,8 @@ def naming(report: dict) -> list[str]:
         mark = f"{target:.0%}" + ("" if first[0] >= target else f", missed by {100 * (target - first[0]):.0f} points")
         worded = " / ".join(f"{100 * o[0]:.0f}%" for o in others)
         lines.append(f"| {title} | {row['n']} | {percent(first)} | {worded} | {100 * row['blind'][0]:.1f}% | {mark} |")
+    if "support" not in report:
+        return [*lines, "", f"Seed {report['seed']}, {report['machine']}; `benchmarks/naming.py`, {report['stopped']}."]
     support = report["support"]
     value, low, high = support["auc"]
     missed = "" if value >= SUPPORT_TARGET else f", missed by {SUPPORT_TARGET - value:.3f}"
