@@ -193,7 +193,8 @@ def missing(model, kept: Sequence[tuple[Any, Item]], language: str) -> dict[str,
     told: dict[str, list[float]] = {}
     rng = np.random.default_rng(0)
     cases: dict[str, list[tuple[Item, str]]] = {"says so when it isn't there": [], "says so when it is there": []}
-    for item, other in zip(shown_, [*shown_[8:], *shown_[:8]], strict=True):
+    half = len(shown_) // 2  # far enough to be another world's
+    for item, other in zip(shown_, [*shown_[half:], *shown_[:half]], strict=True):
         own, others = ([t["name"] for t in i.truth["media"][0]["objects"]] for i in (item, other))
         away = [name for name in others if name not in own]
         for title, names in zip(cases, (away, own), strict=True):

@@ -17,8 +17,6 @@ SUPPORT_TARGET = 0.85
 
 
 def percent(interval: list[float]) -> str:
-    if any(x is None or x != x for x in interval[:3]):  # too few clusters for an interval, or nothing given to count
-        return "nothing to count"
     share, low, high = (round(100 * x) for x in interval[:3])
     return f"{share}% ({low} to {high})"
 
@@ -34,10 +32,8 @@ def naming(report: dict) -> list[str]:
         first, *others = row["right"].values()
         target = next(share for name, share in TARGETS.items() if title.startswith(name))
         mark = f"{target:.0%}" + ("" if first[0] >= target else f", missed by {100 * (target - first[0]):.0f} points")
-        worded = " / ".join(f"{100 * o[0]:.0f}%" for o in others)
+        worded = " / ".join(percent(o) for o in others)
         lines.append(f"| {title} | {row['n']} | {percent(first)} | {worded} | {100 * row['blind'][0]:.1f}% | {mark} |")
-    if "support" not in report:
-        return [*lines, "", f"Seed {report['seed']}, {report['machine']}; `benchmarks/naming.py`, {report['stopped']}."]
     support = report["support"]
     value, low, high = support["auc"]
     missed = "" if value >= SUPPORT_TARGET else f", missed by {SUPPORT_TARGET - value:.3f}"
@@ -45,7 +41,8 @@ def naming(report: dict) -> list[str]:
         "",
         f"Support tells the right name from another's on {support['n']} OpenMoji pictures with an AUC of {value:.3f} "
         f"({low:.3f} to {high:.3f}; target {SUPPORT_TARGET}{missed}): median {support['median right']:+.1f} nats "
-        f"against {support['median other']:+.1f}. Seed {report['seed']}, {report['machine']}; `benchmarks/naming.py`.",
+        f"against {support['median other']:+.1f}. Seed {report['seed']}, {report['machine']}; "
+        f"`benchmarks/naming.py --share {report['share']}`.",
     ]
     return lines
 

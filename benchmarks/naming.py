@@ -1,6 +1,6 @@
 """Does the default model name things it never trained on? And does support tell right from wrong?
 
-    python benchmarks/naming.py [--model DIR] [--seed 0] [--things 300] [--json docs/naming.json]
+    python benchmarks/naming.py [--model DIR] [--seed 0] [--share 1] [--json docs/naming.json]
 
 Sets: openmoji (a hand never trained on), test stamps, photographs (against the untouched tower's five best
 ImageNet names), words spoken by unseen espeak-ng voices, and by people. Each also asked blind (no media).
@@ -29,10 +29,10 @@ from trenza.systems.answering import Sampling
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
 SOUND_FORMS = ("What word is spoken?", "Which word was said in this recording?")
-SPOKEN = 12  # names said by each unseen voice
-OTHER_FORMS = 12
+SPOKEN = 40  # names said by each unseen voice
+OTHER_FORMS = 40  # items asked in them
 THINGS = 300  # of the openmoji things, drawn with the seed
-SUPPORT_ITEMS = 20
+SUPPORT_ITEMS = 200
 SHORT = Sampling(max_tokens=24)
 
 
@@ -40,16 +40,16 @@ def answer(responder, question: str, *media) -> str:
     return noun(responder.respond(Conversation.ask(question, *media), SHORT, support=False).text)
 
 
-def naming(responder, items: list, forms: tuple[str, ...]) -> dict:
+def naming(responder, items: list, forms: tuple[str, ...], others: int) -> dict:
     """items: (signal, set of accepted names). Share right when asked in the first form, [share, low, high].
 
-    The other forms, which training never used, are asked about the first `OTHER_FORMS` items only; blind is
+    The other forms, which training never used, are asked about the first `others` items only; blind is
     the first form without the medium.
     """
     result: dict = {"n": len(items), "right": {}}
     order = np.random.default_rng(0).permutation(len(items))
     for form in forms:
-        asked = [items[i] for i in order] if form == forms[0] else [items[i] for i in order[:OTHER_FORMS]]
+        asked = [items[i] for i in order] if form == forms[0] else [items[i] for i in order[:others]]
         right = sum(answer(responder, form, signal) in accepted for signal, accepted in asked)
         result["right"][form] = [*wilson(right, len(asked)), len(asked)]
     guess = answer(responder, forms[0])
@@ -83,9 +83,9 @@ def photographs(seed: int) -> list[tuple[str, list]]:
     return sets
 
 
-def spoken(known: set[str], seed: int) -> list[tuple[str, list]]:
+def spoken(known: set[str], seed: int, count: int) -> list[tuple[str, list]]:
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(sorted(n for n in known if len(n) <= 24), SPOKEN, replace=False)
+    chosen = rng.choice(sorted(n for n in known if len(n) <= 24), count, replace=False)
     sets = [
         (f"spoken, {voice}", [(Audio(speech.speak(name, voice)), {name}) for name in chosen])
         for voice in speech.UNSEEN_VOICES
@@ -94,10 +94,10 @@ def spoken(known: set[str], seed: int) -> list[tuple[str, list]]:
     return [*sets, ("spoken, real voices", [(decode(v.file), {v.name}) for v in real])]
 
 
-def support(responder, items: list, seed: int) -> dict:
+def support(responder, items: list, seed: int, count: int) -> dict:
     """Support of the right name against that of another's, on the same pictures."""
     rng = np.random.default_rng(seed)
-    chosen = [items[i] for i in rng.choice(len(items), SUPPORT_ITEMS, replace=False)]
+    chosen = [items[i] for i in rng.choice(len(items), count, replace=False)]
     names = [next(iter(accepted)) for _, accepted in items]
     right, other = [], []
     for signal, accepted in chosen:
@@ -117,26 +117,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--things", type=int, default=THINGS, help="pictures of openmoji")
+    parser.add_argument("--share", type=float, default=1.0, help="of the items that are drawn")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     begun = time.time()
     responder = load.responder(args.model)
     known = {p.name for p in training_pictures()}
+    drawn, names, others, weighed = (round(args.share * n) for n in (THINGS, SPOKEN, OTHER_FORMS, SUPPORT_ITEMS))
     things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]
     things = [p for p in things if not pictures.is_clock(p.name) and p.name in known]
-    chosen = np.random.default_rng(args.seed).choice(len(things), args.things, replace=False)
+    chosen = np.random.default_rng(args.seed).choice(len(things), drawn, replace=False)
     things = known_pictures([things[i] for i in sorted(chosen)], known)
     stamps = known_pictures([p for p in pictures.stamps() if p.test], known)
-    report = {"seed": args.seed, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads"}
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    report = {"seed": args.seed, "share": args.share, "machine": machine}
     sets = [("openmoji things", things), ("test stamps", stamps), *photographs(args.seed)]
     for title, items in sets:
-        report[title] = naming(responder, items, PICTURE_FORMS)
+        report[title] = naming(responder, items, PICTURE_FORMS, others)
         print(title, report[title], flush=True)
-    for title, items in spoken(known, args.seed):
-        report[title] = naming(responder, items, SOUND_FORMS)
+    for title, items in spoken(known, args.seed, names):
+        report[title] = naming(responder, items, SOUND_FORMS, others)
         print(title, report[title], flush=True)
-    report["support"] = support(responder, things, args.seed)
+    report["support"] = support(responder, things, args.seed, weighed)
     report["seconds"] = round(time.time() - begun)
     print("support", report["support"], f"{report['seconds']} s", flush=True)
     if args.json:

@@ -150,6 +150,6 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
     if places is None:
         return Turn(question, [*encode(said.answer), end])
     rationale = encode(said.rationale) if said.rationale else []
-    names = [encode(name) if name else [] for name in said.named] or [[]] * len(said.evidence)
+    names = [encode(name) if name else [] for name in said.named]
     looks = places.evidence(said.evidence, rationale, names)
     return Turn(question, [*looks, *places.write(said.answer, encode, spans), end])

@@ -14,7 +14,7 @@ import numpy as np
 from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.rationales import middle, spaced
-from trenza.align.truths import named, place
+from trenza.align.truths import named, place, worded
 from trenza.conversation import Box, Evidence
 from trenza.data.worlds.asking import WHOLE
 from trenza.data.worlds.drawing import COLOURS
@@ -73,7 +73,7 @@ class Known:
         """What is at a place as detectors word it; at the place of what isn't there, what is asked for."""
         if isinstance(thing, Box):
             return named(said["x"], self.words.language)
-        return thing["name"] if thing.get("said") else named(thing["name"], self.words.language)
+        return worded(thing, self.words.language)
 
     def compared(
         self, one: Truth, two: Truth, holds: bool, whether: str, which: str, called: Callable[[Truth], str] = _name

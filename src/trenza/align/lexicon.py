@@ -1,5 +1,6 @@
 """The words that the default's detectors can say, in English and Spanish, and their spelling for the language model."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -46,8 +47,9 @@ class Lexicon:
             bridge.words.copy_(spell(self.heard, encode))
 
 
+@functools.cache
 def of_the_default() -> Lexicon:
-    """What the shipped detectors were trained to say."""
+    """What the shipped detectors were trained to say; read once, since a training asks for it several times."""
     names = [*translated(read_config(load.OBJECTS)["names"]), *figures.NAMES]
     sounds = [(english, spanish) for english, spanish in read_config(load.EVENTS)["names"]]
     ears = whisper_words()

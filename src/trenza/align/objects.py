@@ -18,15 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trenza.align import seen
+from trenza.align import seen, views
 from trenza.align.seen import UNNAMED
 from trenza.checkpoints.folder import save_folder
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.objects import ObjectDetector, ObjectsConfig
 
 RANK, GLANCE, LOOK = 512, 160, 112
-WHOLE = (144, 176)  # pixels a side at which pictures of one thing are seen
-SHARPER = 3.0  # their keys' scores times this: a language model can't read a name that is a blend of many
+SHARPER = 3.0  # the scores of whole pictures' keys times this: a name that is a blend of many can't be read
 SPREAD = 0.15  # of a thing's size: how far from its centre a cell still counts as half right
 INSIDE = 0.4  # of the centre's weight, from which a cell learns its box
 WHERE_BATCH, NAMED, TAUGHT, COLOUR_BATCH = 16, 112, 16, 128
@@ -36,7 +35,7 @@ SAVE_EVERY = 120  # seconds
 
 def new_detector(names: tuple[str, ...], tower: Path) -> ObjectDetector:
     """The tuned tower and its keys of whole pictures; a glance, colours and names that know nothing."""
-    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=WHOLE))
+    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=views.SIZES))
     seen.fill_tower(model, tower)
     if model.keys is not None:
         for own, fitted in zip((model.keys.weight, model.keys.bias), seen.keys(tower, len(names)), strict=True):

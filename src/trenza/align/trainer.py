@@ -82,9 +82,8 @@ class Trainer:
         self.feed.plain = said
         self.feed.produced = getattr(self.system, "produced", None)
         if recipe.judging or recipe.singles:
-            self.feed.lexicon = parts.lexicon()
-        if recipe.singles and self.feed.lexicon is not None:
-            self.feed.simulated = assemble.simulator(recipe, parts, self.feed.lexicon)
+            self.feed.lexicon = words = parts.lexicon()
+            self.feed.simulated = assemble.simulator(recipe, parts, words) if recipe.singles else None
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}

@@ -33,11 +33,14 @@ def perceived(where: Box | Span | str, truth: Thing, language: str) -> str:
     thing = thing_at(where, truth)
     if not thing:
         return ""
-    if isinstance(where, Box) and "label_box" in thing and place(thing) != where and not _near(place(thing), where):
+    if "label_box" in thing and not _near(place(thing), where):
         return thing["label"]
-    if "fields" in truth:
-        return str(thing["value"])
-    written = "value" in thing or thing.get("said")  # a line of text, or words that were said
+    return str(thing["value"]) if "fields" in truth else worded(thing, language)
+
+
+def worded(thing: Thing, language: str) -> str:
+    """A thing as detectors word it: a line of text and words that were said as they are, else its name."""
+    written = "value" in thing or thing.get("said")
     return thing["name"] if written else named(thing["name"], language)
 
 

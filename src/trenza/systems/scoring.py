@@ -47,7 +47,8 @@ def log_p(
     looks += [places.looked(system.generate(e, places.seen, LOOKS)) for e in examples[len(looks) :]]
     found = []
     for example, own, seen in zip(examples, answers, looks, strict=True):
-        whole = system.score(example, [[*seen, *answer] for answer in own]).tolist()
-        before = float(system.score(example, [seen])) if seen else 0.0
+        looked = [seen] if seen else []
+        scores = system.score(example, [*looked, *([*seen, *answer] for answer in own)]).tolist()
+        before, *whole = scores if seen else [0.0, *scores]
         found.append([log_likelihood - before for log_likelihood in whole])
     return found

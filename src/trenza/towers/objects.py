@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trenza.bridges.perceived import BOX, NUMBERS, SCORE
 from trenza.errors import WeightsError
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 
@@ -131,7 +132,6 @@ class ObjectDetector(nn.Module):
     @torch.no_grad()
     def describe(self, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of names [K, N] and of colours [K, 9]."""
-        patches = torch.cat([cut(pixels, box, PATCH, 0.0) for box in boxes])
         large = (boxes[:, 2:] - boxes[:, :2]).amax(1) > HALF
         features = torch.zeros(len(boxes), self.config.tower.width)
         for alike, size in ((large, self.config.closer or self.config.look), (~large, self.config.look)):
@@ -139,8 +139,12 @@ class ObjectDetector(nn.Module):
                 things = torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])
                 features[part] = self.features(self.maps(normalised(things))[1])
         logits = self.names(self.directions(features))
-        colours = self.colours(normalised(patches))
-        return (logits * self.config.sharpness).softmax(-1), colours.softmax(-1)
+        return (logits * self.config.sharpness).softmax(-1), self.coloured(pixels, boxes)
+
+    def coloured(self, pixels: Tensor, boxes: Tensor) -> Tensor:
+        """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of colours [K, 9]."""
+        patches = torch.cat([cut(pixels, box, PATCH, 0.0) for box in boxes])
+        return self.colours(normalised(patches)).softmax(-1)
 
     @torch.no_grad()
     def seen_whole(self, pixels: Tensor) -> Tensor:
@@ -189,17 +193,23 @@ class ObjectDetector(nn.Module):
         if self.keys is None:
             return torch.zeros(0, COLUMNS)
         box = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-        names, (_, colours) = self.gist(pixels[None])[None], self.describe(pixels, box)
+        names = self.gist(pixels[None])[None]
         sure = names.amax(1)
-        return told(names, box, sure, colours) if float(sure) >= self.config.least else torch.zeros(0, COLUMNS)
+        if float(sure) < self.config.least:
+            return torch.zeros(0, COLUMNS)
+        return told(names, box, sure, self.coloured(pixels, box))
 
 
 def told(names: Tensor, boxes: Tensor, scores: Tensor, colours: Tensor) -> Tensor:
     """Things as rows [K, 30], see `ObjectDetector.detect`; names: probabilities [K, N]."""
+    return torch.cat([rivals(names), boxes, scores[:, None], colours], 1)
+
+
+def rivals(names: Tensor) -> Tensor:
+    """Probabilities of names [K, N] to the numbers of the likeliest and their probabilities, [K, 2 * RIVALS]."""
     best = names.topk(min(RIVALS, names.shape[1]), -1)
     short = (0, RIVALS - best.values.shape[1])
-    parts = [F.pad(best.indices.float(), short), F.pad(best.values, short), boxes, scores[:, None], colours]
-    return torch.cat(parts, 1)
+    return torch.cat([F.pad(best.indices.float(), short), F.pad(best.values, short)], 1)
 
 
 def normalised(rgb: Tensor) -> Tensor:
@@ -248,14 +258,14 @@ def alone(rows: Tensor) -> int | None:
 
     It takes more than HALF a side; a part's middle lies in it, and it is less sure and may have the same name.
     """
-    sides = rows[:, 18:20] - rows[:, 16:18]
+    low, high = rows[:, BOX].split(2, 1)
+    sides, middles = high - low, (low + high) / 2
     largest = int(sides.prod(1).argmax())
     if float(sides[largest].max()) <= HALF:
         return None
-    middles, whole = (rows[:, 16:18] + rows[:, 18:20]) / 2, rows[largest]
-    inside = ((middles >= whole[16:18]) & (middles <= whole[18:20])).all(1)
-    alike = torch.isin(rows[:, :RIVALS], whole[:RIVALS]).any(1)
-    parts = inside & alike & (rows[:, 20] < whole[20])
+    inside = ((middles >= low[largest]) & (middles <= high[largest])).all(1)
+    alike = torch.isin(rows[:, NUMBERS], rows[largest, NUMBERS]).any(1)
+    parts = inside & alike & (rows[:, SCORE] < rows[largest, SCORE])
     parts[largest] = True
     return largest if bool(parts.all()) else None
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from trenza.bridges.perceived import RIVALS, TRACK_COLUMNS
-from trenza.towers.objects import ObjectDetector, overlap
+from trenza.bridges.perceived import TRACK_COLUMNS
+from trenza.towers.objects import ObjectDetector, overlap, rivals
 
 MOST = 12  # things of one video
 SAME = 0.3  # intersection over union from which the next frame's box is the same thing
@@ -66,12 +65,9 @@ def follow(detector: ObjectDetector, frames: Tensor, times: np.ndarray, end: flo
         names, colours = (torch.cat(part).mean(0) for part in zip(*seen, strict=True))
         if len(tracks) == 1 and detector.keys is not None:
             names = detector.gist(frames[[track.at[i] for i in looks]])
-        best = names.topk(min(RIVALS, len(names)))
-        short = (0, RIVALS - len(best.values))
         span = torch.tensor([float(times[track.at[0]]), until[track.at[-1]]])
         score = torch.tensor([float(np.mean(track.scores))])
         rows.append(torch.cat([
-            F.pad(best.indices.float(), short), F.pad(best.values, short), span, track.boxes[0], track.boxes[-1],
-            score, colours,
+            rivals(names[None])[0], span, track.boxes[0], track.boxes[-1], score, colours,
         ]))  # fmt: skip
     return torch.stack(rows) if rows else torch.zeros(0, TRACK_COLUMNS)
