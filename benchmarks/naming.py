@@ -24,7 +24,6 @@ from trenza.data.names import noun
 from trenza.evaluate.statistics import paired_auc_interval, wilson
 from trenza.signals import Audio, Image, decode
 from trenza.systems import load
-from trenza.systems.answering import Sampling
 
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
@@ -33,11 +32,14 @@ SPOKEN = 40  # names said by each unseen voice
 OTHER_FORMS = 40  # items asked in them
 THINGS = 300  # of the openmoji things, drawn with the seed
 SUPPORT_ITEMS = 200
-SHORT = Sampling(max_tokens=24)
+AT_ONCE = 8
 
 
-def answer(responder, question: str, *media) -> str:
-    return noun(responder.respond(Conversation.ask(question, *media), SHORT, support=False).text)
+def answers(responder, question: str, signals: list) -> list[str]:
+    """The name said of each signal, greedily."""
+    asked = [Conversation.ask(question, signal) for signal in signals]
+    chunks = [asked[start : start + AT_ONCE] for start in range(0, len(asked), AT_ONCE)]
+    return [noun(answer.text) for chunk in chunks for answer in responder.respond_many(chunk)]
 
 
 def naming(responder, items: list, forms: tuple[str, ...], others: int) -> dict:
@@ -50,9 +52,10 @@ def naming(responder, items: list, forms: tuple[str, ...], others: int) -> dict:
     order = np.random.default_rng(0).permutation(len(items))
     for form in forms:
         asked = [items[i] for i in order] if form == forms[0] else [items[i] for i in order[:others]]
-        right = sum(answer(responder, form, signal) in accepted for signal, accepted in asked)
+        said = answers(responder, form, [signal for signal, _ in asked])
+        right = sum(text in accepted for text, (_, accepted) in zip(said, asked, strict=True))
         result["right"][form] = [*wilson(right, len(asked)), len(asked)]
-    guess = answer(responder, forms[0])
+    guess = noun(responder.respond(Conversation.ask(forms[0])).text)
     result["blind"] = wilson(sum(guess in accepted for _, accepted in items), len(items))
     return result
 

@@ -1,9 +1,9 @@
-"""Some talks ask after all that a medium holds; the answer is the world's own truth."""
+"""Talks ask after all that a medium holds; the answer is the world's own truth."""
 
 import pytest
 
 from trenza.align.conversations import Talk, talks
-from trenza.align.described import SHARE, with_descriptions
+from trenza.align.described import with_descriptions
 from trenza.conversation import Box, Span
 from trenza.data.samples import Media
 from trenza.data.worlds import albums, crossing, films, papers, pictures, recordings
@@ -22,7 +22,7 @@ def asked_more(family, language="en", worlds=12) -> tuple[list[Talk], list[Talk]
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_a_picture_s_things_are_named_from_left_to_right_each_with_its_box(language):
     given, more = asked_more(pictures.swapped, language, worlds=60)
-    assert SHARE / 2 < len(more) / len(given) < SHARE * 1.6
+    assert len(more) == len(given) > 0
     for talk in more:
         said, truth = talk.asked[0], talk.truth[0]["objects"]
         order = sorted(truth, key=lambda t: t["box"][0] + t["box"][2])

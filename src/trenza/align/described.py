@@ -1,7 +1,8 @@
 """Questions after all that a medium holds, made from what a world says of it: people ask so before anything else.
 
 What does the second picture show, what do you hear, what is in the video? The answer names things from left to right,
-or as they come, each once.
+or as they come, each once. Every talk whose truth is known gets one: counting and describing rest on going from each thing
+to the next, which was not learned where three talks of ten had one.
 """
 
 import hashlib
@@ -15,7 +16,6 @@ from trenza.align.questions import OF_PAIRS
 from trenza.align.truths import perceived, place
 from trenza.conversation import Box, Evidence, Span
 
-SHARE = 0.3  # of the talks
 PICTURES = {
     "en": {
         "words": ("first", "second"),
@@ -40,12 +40,12 @@ Found = list[tuple[str, Evidence]]  # names and where they are
 
 
 def with_descriptions(some: Iterable[Talk]) -> Iterator[Talk]:
-    """The talks; a share of those whose truth is known with one question more."""
+    """The talks; those whose truth is known with one question more."""
     for talk in some:
         rng = random.Random(hashlib.sha256(f"described|{talk.key}".encode()).digest())
         kinds = {m.kind for m in talk.media}
         known = len(talk.truth) == len(talk.media) and talk.language in PICTURES and len(kinds) == 1
-        more = _described(talk, kinds.pop(), rng) if known and rng.random() < SHARE else None
+        more = _described(talk, kinds.pop(), rng) if known else None
         yield talk if more is None else replace(talk, asked=(more, *talk.asked))
 
 
