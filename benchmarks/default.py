@@ -102,8 +102,9 @@ def f1(item: Item, text: str) -> Score:
 
 def listed(item: Item, text: str) -> set[str]:
     """The names of a listing, in whatever order."""
-    before, _, after = phrases(item.language).word("listing", things="|").partition("|")
-    return {bare(name) for name in text.removeprefix(before.strip()).removesuffix(after).split(",") if name.strip()}
+    before, _, after = phrases(item.language).word("listing", things="|").lower().partition("|")
+    names = text.lower().removeprefix(before.strip()).removesuffix(after)
+    return {bare(name) for name in names.split(",") if name.strip()}
 
 
 def recall(item: Item, text: str) -> Score:

@@ -7,13 +7,21 @@ the splice, pictures to tokens, is ours, since no public format holds it.
 import copy
 
 import torch
-from torch import nn
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from torch import Tensor, nn
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from trenza.conversation import Conversation
 from trenza.layers.lowrank import merge
 from trenza.systems import scoring
 from trenza.systems.llava import Llava
+from trenza.systems.looking import Allowed, masked
 from trenza.systems.places import LOOKS
 from trenza.systems.splice import splice
 from trenza.systems.system_responder import SystemResponder
@@ -66,16 +74,31 @@ def merged(system: Llava) -> LlavaForConditionalGeneration:
     return bare(own, IMAGE_TOKEN).eval()
 
 
+class Within(LogitsProcessor):
+    """Evidence has the form that ours has."""
+
+    def __init__(self, allowed: Allowed | None):
+        self.allowed = allowed
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        return torch.stack([masked(row, self.allowed, t.tolist()) for row, t in zip(scores, input_ids, strict=True)])
+
+
 @torch.no_grad()
 def answer(model: LlavaForConditionalGeneration, responder: SystemResponder, said: Conversation, most: int) -> str:
     """transformers' greedy answer behind the prompt that we make, read and cut as our own; `most` tokens of it.
 
     It may write as many tokens in all as ours, so that only answers which don't end cost it more.
     """
-    (row,) = scoring.rows(responder.system, [responder.prompt(said).example])
+    example = responder.prompt(said).example
+    (row,) = scoring.rows(responder.system, [example])
     before = splice(responder.system.language.embed, row)[None].to(model.dtype)
     mask = torch.ones(before.shape[:2], dtype=torch.long)
-    made = model.generate(inputs_embeds=before, attention_mask=mask, max_new_tokens=most + LOOKS + 1, do_sample=False)
+    within = LogitsProcessorList([Within(responder.system.allowed(example))])
+    made = model.generate(
+        inputs_embeds=before, attention_mask=mask, max_new_tokens=most + LOOKS + 1, do_sample=False,
+        logits_processor=within,
+    )  # fmt: skip
     tokens = made[0].tolist()
     tokens = tokens[: tokens.index(responder.end)] if responder.end in tokens else tokens
     return responder._read(tokens[: len(tokens) - max(0, len(responder._said(tokens)) - most)], said)[0]

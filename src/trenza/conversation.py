@@ -111,6 +111,9 @@ class Box:
             raise UsageError(f"{self} isn't a box: it needs 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1")
 
 
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)  # the evidence for "it is not there" is having looked everywhere
+
+
 @dataclass(frozen=True)
 class Span:
     """A stretch of time in seconds."""

@@ -2,8 +2,9 @@
 
 from trenza.align.absent import with_absent
 from trenza.align.conversations import Asked, Talk
+from trenza.conversation import WHOLE
 from trenza.data.samples import Media
-from trenza.data.worlds.asking import WHOLE, seen
+from trenza.data.worlds.asking import seen
 from trenza.systems.abstaining import abstained
 
 MEDIUM = Media("image", "png", b"never read")

@@ -243,8 +243,9 @@ def _system_steps(responder, conversation):
     from trenza.systems.splice import splice
 
     language, places = responder.system.language, responder.places
-    (row,) = scoring.rows(responder.system, [responder.prompt(conversation).example])
-    (made,) = batch.greedy(language, [row], places.seen, [LOOKS])
+    example = responder.prompt(conversation).example
+    (row,) = scoring.rows(responder.system, [example])
+    (made,) = batch.greedy(language, [row], places.seen, [LOOKS], [responder.system.allowed(example)])
 
     def log_p_after(said):
         with torch.no_grad():

@@ -10,7 +10,8 @@ from typing import Any
 
 from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.truths import named
-from trenza.data.worlds.asking import WHOLE, seen
+from trenza.conversation import WHOLE
+from trenza.data.worlds.asking import seen
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.abstaining import FORMS, absent
 

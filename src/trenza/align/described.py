@@ -1,8 +1,8 @@
 """Questions after all that a medium holds, made from what a world says of it: people ask so before anything else.
 
 What does the second picture show, what do you hear, what is in the video? The answer names things from left to right,
-or as they come, each once. Every talk whose truth is known gets one: counting and describing rest on going from each thing
-to the next, which was not learned where three talks of ten had one.
+or as they come, each once. Every talk whose truth is known gets one: counting and describing rest on going from each
+thing to the next, which was not learned where three talks of ten had one.
 """
 
 import hashlib

@@ -15,8 +15,7 @@ from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.rationales import middle, spaced
 from trenza.align.truths import named, place, worded
-from trenza.conversation import Box, Evidence
-from trenza.data.worlds.asking import WHOLE
+from trenza.conversation import WHOLE, Box, Evidence
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import Phrases, languages, phrases
 

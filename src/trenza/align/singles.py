@@ -17,8 +17,8 @@ from trenza.align.lexicon import Lexicon
 from trenza.align.questions import HINTS, OF_PAIRS
 from trenza.align.simulated import Simulated
 from trenza.align.truths import named, place, things
-from trenza.conversation import Evidence
-from trenza.data.worlds.asking import WHOLE, box_text, point_text
+from trenza.conversation import WHOLE, Evidence
+from trenza.data.worlds.asking import box_text, point_text
 from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trenza.bridges.vocabulary import SLOTS as WORD_SLOTS
 
-SLOTS = 6  # tokens of one name
+SLOTS = 10  # tokens of one name: of 9% of the Spanish names and 1% of the English the end is cut off
 NONE = -1
 RIVALS = 8
 COLOURS = 8
@@ -83,6 +83,11 @@ class ObjectTokens(nn.Module):
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over the score
         self.own = nn.Parameter(torch.randn(width) * 0.1)  # stands for "in its own colours"
 
+    @staticmethod
+    def boxes(objects: Tensor) -> Tensor:
+        """What can be pointed at, [K, 4] as y0 x0 y1 x1."""
+        return objects[:, BOX]
+
     def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
@@ -101,6 +106,13 @@ class ObjectTokens(nn.Module):
 
 class TrackTokens(ObjectTokens):
     """Things [K, 36] followed through a video, by when they come: as objects, but start, end, first and last place."""
+
+    @staticmethod
+    def boxes(objects: Tensor) -> Tensor:
+        """Of each thing the whole of its way, its first and its last place, [3 K, 4]."""
+        first, last = objects[:, 18:22], objects[:, 22:26]
+        way = torch.cat([torch.minimum(first[:, :2], last[:, :2]), torch.maximum(first[:, 2:], last[:, 2:])], 1)
+        return torch.cat([way, first, last])
 
     def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 36] to tokens [T, D], float32."""
@@ -123,6 +135,11 @@ class EventTokens(nn.Module):
         self.words: Tensor
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
         self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
+
+    @staticmethod
+    def boxes(events: Tensor) -> Tensor:
+        """A sound has none, [0, 4]."""
+        return events.new_zeros(0, 4)
 
     def forward(self, events: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 40] to tokens [T, D], float32."""
@@ -148,6 +165,11 @@ class LineTokens(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.mark = nn.Parameter(torch.randn(width) * 0.1)
+
+    @staticmethod
+    def boxes(lines: Tensor) -> Tensor:
+        """[K, 4] as y0 x0 y1 x1."""
+        return lines[:, :4]
 
     def forward(self, lines: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 28] (corners y0 x0 y1 x1, then token numbers filled with -1) to tokens [T, D], float32."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trenza.systems.looking import Allowed, masked
 from trenza.systems.splice import Piece, splice
 from trenza.towers.language import LanguageModel
 
@@ -105,23 +106,28 @@ def _read(language: LanguageModel, tree: _Tree, places: list, found: list[list[f
 
 @torch.no_grad()
 def greedy(
-    language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int]
-) -> list[list[int]]:
-    """The greedy answers to prompts, `end` left out, at most `rooms` tokens each; ROWS of like length side by side."""
+    language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int],
+    allowed: Sequence[Allowed | None] = (),
+) -> list[list[int]]:  # fmt: skip
+    """The greedy answers to prompts, `end` left out, at most `rooms` tokens each; ROWS of like length side by side.
+
+    allowed: of each prompt what may come next (`looking.py`); left out, anything.
+    """
+    allowed = allowed or [None] * len(prompts)
     answers: list[list[int]] = [[] for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda i: sum(map(len, prompts[i])))
     for start in range(0, len(order), ROWS):
         some = order[start : start + ROWS]
-        for i, tokens in zip(
-            some, _rows(language, [prompts[i] for i in some], end, [rooms[i] for i in some]), strict=True
-        ):
+        own, room, may = [prompts[i] for i in some], [rooms[i] for i in some], [allowed[i] for i in some]
+        for i, tokens in zip(some, _rows(language, own, end, room, may), strict=True):
             answers[i] = tokens
     return answers
 
 
 def _rows(
-    language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int]
-) -> list[list[int]]:
+    language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int],
+    allowed: Sequence[Allowed | None],
+) -> list[list[int]]:  # fmt: skip
     """Prompts stand at the left, padded behind; new tokens stand behind the padding, which nobody sees."""
     spliced = [splice(language.embed, p) for p in prompts]
     lengths = torch.tensor([len(s) for s in spliced])
@@ -132,7 +138,9 @@ def _rows(
     state = hidden[alive, lengths - 1]
     answers: list[list[int]] = [[] for _ in prompts]
     while True:
-        chosen = language.logits(state).argmax(-1)  # [B]
+        logits = language.logits(state)
+        rows = zip(alive.tolist(), logits, strict=True)
+        chosen = torch.stack([masked(row, allowed[i], answers[i]).argmax() for i, row in rows])  # [B]
         going = []
         for row, (i, token) in enumerate(zip(alive.tolist(), chosen.tolist(), strict=True)):
             if token != end:

@@ -17,6 +17,7 @@ from trenza.layers.cache import KVCache
 from trenza.layers.crossentropy import chunked
 from trenza.systems import places
 from trenza.systems.examples import Example, Medium
+from trenza.systems.looking import Allowed, Looking, masked
 from trenza.systems.places import Places
 from trenza.systems.splice import Piece, splice
 from trenza.towers.language import LanguageConfig, LanguageModel
@@ -86,6 +87,10 @@ class DecoderSystem(nn.Module):
     def cache_bytes(self, media: Sequence[Medium]) -> int:
         """What is kept of media while an answer is made: keys and values of their tokens in every layer."""
         return self.language.cache_bytes(self.media_tokens(media))
+
+    def allowed(self, example: Example) -> Allowed | None:
+        """What may come next in the example's answer; None: anything, in a vocabulary without places."""
+        return None if self.places is None else Looking(self.places, self.language.size)
 
     def carried(self, row: Row) -> Row:
         """What of a row the tokens after it need again, beside the cache."""
@@ -171,11 +176,13 @@ class DecoderSystem(nn.Module):
         row = [*self.prompts([example])[0], turn.question]
         cache = self.language.new_cache(1, self.length(row) + most)
         carried = self.carried(row)
-        hidden = self.hidden([row], cache)
+        hidden, allowed = self.hidden([row], cache), self.allowed(example)
+        tokens: list[int] = []
         for number in range(most):
-            token = choose(self.language.logits(hidden[0, -1]))
+            token = choose(masked(self.language.logits(hidden[0, -1]), allowed, tokens))
             if token == end:
                 return
+            tokens.append(token)
             yield token
             if number + 1 < most:
                 hidden = self.hidden([[*carried, [token]]], cache)

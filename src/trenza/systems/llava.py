@@ -19,6 +19,7 @@ from trenza.layers.lowrank import adapt
 from trenza.systems import places
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium
+from trenza.systems.looking import Looking
 from trenza.systems.places import Places
 from trenza.systems.splice import splice
 from trenza.towers.language import LanguageModel
@@ -131,6 +132,15 @@ class Llava(DecoderSystem):
         """All before the turns, [T, D]."""
         pieces = [p if isinstance(p, list) else self.medium_tokens(p) for p in example.prefix]
         return splice(self.language.embed, pieces)
+
+    def allowed(self, example: Example) -> Looking:
+        """What may come next: it points at what was perceived, where bridges tell boxes."""
+        media = [p for p in example.prefix if isinstance(p, Medium)]
+        spans = any(medium.kind in ("audio", "video") for medium in media)
+        if any(self.config.bridges[medium.kind].kind in ("linear", "mlp") for medium in media):
+            return Looking(self.places, self.language.size)
+        boxes = [self.bridges[m.kind].boxes(rows) for m in media for rows in m.features.float()]  # type: ignore[operator]
+        return Looking(self.places, self.language.size, torch.cat([torch.zeros(0, 4), *boxes]), spans)
 
     # --- learning ---------------------------------------------------------------------------------
 

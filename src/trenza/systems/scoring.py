@@ -38,7 +38,8 @@ def log_p(
         prompts = rows(system, examples)
         if places:
             blind = prompts[len(looks) :]
-            made = batch.greedy(system.language, blind, places.seen, [LOOKS] * len(blind))
+            allowed = [system.allowed(example) for example in examples[len(looks) :]]
+            made = batch.greedy(system.language, blind, places.seen, [LOOKS] * len(blind), allowed)
             looks += [places.looked(tokens) for tokens in made]
             prompts = [[*prompt, own] for prompt, own in zip(prompts, looks, strict=True)]
         return batch.log_likelihoods(system.language, prompts, answers)

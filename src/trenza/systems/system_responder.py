@@ -210,7 +210,9 @@ class SystemResponder:
         prompts = [self.prompt(c) for c in conversations]
         rooms = [self._room(p, Sampling()) for p in prompts]
         answers = []
-        rows = batch.greedy(system.language, scoring.rows(system, [p.example for p in prompts]), self.end, rooms)
+        examples = [p.example for p in prompts]
+        allowed = [system.allowed(example) for example in examples]
+        rows = batch.greedy(system.language, scoring.rows(system, examples), self.end, rooms, allowed)
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
             tokens = tokens[: len(tokens) - max(0, len(self._said(tokens)) - Sampling().max_tokens)]
             told, evidence = self._read(tokens, conversation)

@@ -121,6 +121,11 @@ class LanguageModel(nn.Module):
         noise = torch.randn(tokens, table.shape[1], generator=torch.Generator().manual_seed(0))
         self.added = nn.Parameter(table.mean(0) + noise * table.std(0) * 0.3)
 
+    @property
+    def size(self) -> int:
+        """Of the vocabulary with what was added to it."""
+        return self.config.vocabulary + (0 if self.added is None else len(self.added))
+
     def embed(self, tokens: Tensor) -> Tensor:
         """Token numbers [...] to embeddings [..., D], added ones included."""
         size = self.config.vocabulary

@@ -15,7 +15,6 @@ from trenza.data.worlds.stock import Chooser, Stock
 
 PAIRS_PER_WORLD = 4
 ITEMS_PER_WORLD = 2 * PAIRS_PER_WORLD  # fixed, so that item n is found without making the n - 1 before it
-WHOLE = Box(0.0, 0.0, 1.0, 1.0)  # the evidence for "it is not there" is having looked everywhere
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trenza.conversation import Box
-from trenza.data.worlds.asking import WHOLE, Side, World, box_text, json_text, point_text, seen
+from trenza.conversation import WHOLE, Box
+from trenza.data.worlds.asking import Side, World, box_text, json_text, point_text, seen
 from trenza.data.worlds.drawing import COLOURS, SIZE
 from trenza.data.worlds.scene import Placed, Shot, Slot, contrasting_ground, slots
 from trenza.data.worlds.stock import Thing, held_out

@@ -1,0 +1,102 @@
+"""What may come next while a system looks: evidence has a form, and it points only at what was perceived, each once.
+
+    (medium, up to NAME words of what is there, its place) up to MOST_EVIDENCE times, up to RATIONALE words, SEEN
+
+Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
+Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from trenza.conversation import WHOLE
+from trenza.systems.places import BINS, MEDIA, MOST_EVIDENCE, NAME, RATIONALE, STEPS, Places
+
+Allowed = Callable[[Sequence[int]], Tensor | None]  # the answer so far to what may come next [V]; None: anything
+CORNERS = 4
+NEAR = 3  # bins that a corner may be from what was perceived
+
+
+class Looking:
+    """`Allowed` of one example.
+
+    size: of the vocabulary with all that was added. boxes: what was perceived in its media, [n, 4] as y0 x0 y1 x1 in
+    0..1; None where a system doesn't perceive by boxes, and may point anywhere. spans: times may be given.
+    """
+
+    def __init__(self, places: Places, size: int, boxes: Tensor | None = None, spans: bool = True):
+        self.places, self.size, self.spans = places, size, spans
+        base = places.base
+        self.position, self.time = range(base, base + BINS), range(base + BINS, base + BINS + STEPS)
+        self.medium = range(base + BINS + STEPS, base + BINS + STEPS + MEDIA)
+        self.there: list[list[int]] | None = None
+        if boxes is not None:
+            self.there = [*([places.position(v) for v in box] for box in boxes.tolist()), places.place(WHOLE)]
+
+    def __call__(self, tokens: Sequence[int]) -> Tensor | None:
+        if self.places.seen in tokens:
+            return self._numbers(tokens)
+        if not tokens or tokens[0] not in self.medium:
+            return None  # it answers at once, or is free to
+        begun = [i for i, token in enumerate(tokens) if token in self.medium]
+        own = list(tokens[begun[-1] + 1 :])
+        name = next((i for i, token in enumerate(own) if token >= self.places.base), len(own))
+        place = next((i for i in range(name, len(own)) if own[i] < self.places.base), len(own))
+        placed, rationale = own[name:place], own[place:]
+        may = torch.zeros(self.size, dtype=torch.bool)
+        words = slice(0, self.places.base)
+        if not placed:
+            may[words] = name < NAME
+            may[self.time.start : self.time.stop] = self.spans
+            self._point(may, tokens, placed)
+        elif placed[0] in self.position and len(placed) < CORNERS:
+            self._point(may, tokens, placed)
+        elif placed[0] in self.time and len(placed) < 2:
+            may[self.time.start : self.time.stop] = True
+        else:
+            may[words] = len(rationale) < RATIONALE
+            may[self.places.seen] = True
+            more = self.spans or self.there is None or bool(self._left(tokens))
+            may[self.medium.start : self.medium.stop] = more and len(begun) < MOST_EVIDENCE and not rationale
+        return may
+
+    def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int]) -> None:
+        """Allow what goes on with a box that is left, or nearly so: what is told apart by its x may share its y."""
+        if self.there is None:
+            may[self.position.start : self.position.stop] = True
+            return
+        for box in self._left(tokens):
+            if _apart(box, placed) <= NEAR:
+                at = box[len(placed)]
+                may[max(at - NEAR, self.position.start) : min(at + NEAR + 1, self.position.stop)] = True
+
+    def _left(self, tokens: Sequence[int]) -> list[list[int]]:
+        """What was perceived and isn't pointed at yet."""
+        left = list(self.there or ())
+        run: list[int] = []
+        for token in tokens:
+            run = [*run, token] if token in self.position else []
+            if len(run) == CORNERS and left:
+                left.remove(min(left, key=lambda box: _apart(box, run)))
+        return left
+
+    def _numbers(self, tokens: Sequence[int]) -> Tensor | None:
+        """In an answer no more than a box's numbers stand one behind another."""
+        if len(tokens) < CORNERS or any(token not in self.position for token in tokens[-CORNERS:]):
+            return None
+        may = torch.ones(self.size, dtype=torch.bool)
+        may[self.position.start : self.position.stop] = False
+        return may
+
+
+def _apart(box: Sequence[int], placed: Sequence[int]) -> int:
+    """Bins between corners, at most, of as many as are given."""
+    return max((abs(a - b) for a, b in zip(box, placed, strict=False)), default=0)
+
+
+def masked(logits: Tensor, allowed: Allowed | None, tokens: Sequence[int]) -> Tensor:
+    """Logits [V] with what may not come next at minus infinity."""
+    may = allowed(tokens) if allowed else None
+    return logits if may is None else logits.masked_fill(~may, float("-inf"))
