@@ -77,11 +77,12 @@ def merged(system: Llava) -> LlavaForConditionalGeneration:
 class Within(LogitsProcessor):
     """Evidence has the form that ours has."""
 
-    def __init__(self, allowed: Allowed | None):
-        self.allowed = allowed
+    def __init__(self, allowed: Allowed | None, end: int):
+        self.allowed, self.end = allowed, end
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        return torch.stack([masked(row, self.allowed, t.tolist()) for row, t in zip(scores, input_ids, strict=True)])
+        rows = zip(scores, input_ids, strict=True)
+        return torch.stack([masked(row, self.allowed, tokens.tolist(), self.end) for row, tokens in rows])
 
 
 @torch.no_grad()
@@ -94,7 +95,7 @@ def answer(model: LlavaForConditionalGeneration, responder: SystemResponder, sai
     (row,) = scoring.rows(responder.system, [example])
     before = splice(responder.system.language.embed, row)[None].to(model.dtype)
     mask = torch.ones(before.shape[:2], dtype=torch.long)
-    within = LogitsProcessorList([Within(responder.system.allowed(example))])
+    within = LogitsProcessorList([Within(responder.system.allowed(example), responder.end)])
     made = model.generate(
         inputs_embeds=before, attention_mask=mask, max_new_tokens=most + LOOKS + 1, do_sample=False,
         logits_processor=within,

@@ -9,7 +9,7 @@ from trenza.systems import places as p
 from trenza.systems.looking import Looking, masked
 from trenza.systems.places import Places
 
-BASE = 50
+BASE, END = 50, 2
 PLACES = Places(BASE)
 SIZE = BASE + p.COUNT
 BOXES = [Box(0.1, 0.2, 0.3, 0.4), Box(0.1, 0.2, 0.3, 0.9), Box(0.5, 0.5, 1.0, 1.0)]
@@ -24,8 +24,8 @@ def written(looking: Looking, choose, most: int = 400) -> list[int]:
     """What a model writes that is led by `choose` alone, up to SEEN, after it began to look."""
     tokens = [PLACES.base + p.BINS + p.STEPS]
     while tokens[-1] != PLACES.seen and len(tokens) < most:
-        may = looking(tokens)
-        assert may is not None and bool(may.any())
+        may = looking(tokens, END)
+        assert may is not None and bool(may.any()) and not may[END], "it looks to the end"
         tokens.append(int(choose(may.nonzero()[:, 0], tokens)))
     return tokens
 
@@ -51,20 +51,27 @@ def test_whatever_a_model_likes_its_evidence_is_well_formed_and_was_perceived(se
 
 
 def test_what_training_writes_may_be_written():
-    given = (*(Evidence(0, b) for b in BOXES), Evidence(0, WHOLE), Evidence(1, Span(1.0, 2.5)))
-    for names, rationale in (((), ()), ([[1], [2, 3], [], [4] * p.NAME, [5]], [7, 8])):
+    given = (*(Evidence(0, b) for b in BOXES), Evidence(1, Span(1.0, 2.5)))
+    for names, rationale in (((), ()), ([[1], [], [4] * p.NAME, [5]], [7, 8])):
         tokens = [*PLACES.evidence(given, rationale, names), 9, 9]
         looking = Looking(PLACES, SIZE, ROWS)
         for at, token in enumerate(tokens):
-            may = looking(tokens[:at])
+            may = looking(tokens[:at], END)
             assert may is None or bool(may[token]), (at, token)
+
+
+def test_having_looked_everywhere_is_told_first_or_not_at_all():
+    looking = Looking(PLACES, SIZE, ROWS, spans=False)
+    medium, corner = PLACES.base + p.BINS + p.STEPS, PLACES.place(WHOLE)[0]
+    first, later = looking([medium], END), looking([medium, *PLACES.place(BOXES[0]), medium], END)
+    assert first is not None and later is not None and first[corner] and not later[corner]
 
 
 def test_two_things_at_one_place_are_two():
     twice = Looking(PLACES, SIZE, ROWS[[0, 0]], spans=False)
     medium = PLACES.base + p.BINS + p.STEPS
     one = [medium, *PLACES.place(BOXES[0])]
-    after_one, after_two = twice([*one, medium]), twice([*one, *one, medium])
+    after_one, after_two = twice([*one, medium], END), twice([*one, *one, medium], END)
     assert after_one is not None and after_two is not None
     first = PLACES.place(BOXES[0])[0]
     assert after_one[first] and not after_two[first]
@@ -75,15 +82,15 @@ def test_a_system_without_boxes_points_anywhere_and_no_more_than_it_learned():
     tokens = written(anywhere, lambda may, tokens: may[-1] if may[-1] != PLACES.seen or len(may) == 1 else may[-2])
     _, found = PLACES.read(tokens, lambda _: "")
     assert tokens.count(PLACES.base + p.BINS + p.STEPS + p.MEDIA - 1) == p.MOST_EVIDENCE - 1 and len(found) <= 7
-    may = anywhere([PLACES.base + p.BINS + p.STEPS])
+    may = anywhere([PLACES.base + p.BINS + p.STEPS], END)
     assert may is not None and int(may[BASE : BASE + p.BINS].sum()) == p.BINS
 
 
 def test_answers_are_free_but_for_a_fifth_number():
     looking = Looking(PLACES, SIZE, ROWS)
-    assert looking([]) is None and looking([3, 4]) is None and looking([PLACES.seen, 3]) is None
-    may = looking([PLACES.seen, *PLACES.place(BOXES[0])])
+    assert all(looking(tokens, END) is None for tokens in ([], [3, 4], [PLACES.seen, 3]))
+    may = looking([PLACES.seen, *PLACES.place(BOXES[0])], END)
     assert may is not None and not may[BASE : BASE + p.BINS].any() and may[:BASE].all()
     logits = torch.arange(SIZE, dtype=torch.float)
-    assert int(masked(logits, looking, [3]).argmax()) == SIZE - 1
-    assert int(masked(logits, None, []).argmax()) == SIZE - 1
+    assert int(masked(logits, looking, [3], END).argmax()) == SIZE - 1
+    assert int(masked(logits, None, [], END).argmax()) == SIZE - 1

@@ -140,7 +140,7 @@ def _rows(
     while True:
         logits = language.logits(state)
         rows = zip(alive.tolist(), logits, strict=True)
-        chosen = torch.stack([masked(row, allowed[i], answers[i]).argmax() for i, row in rows])  # [B]
+        chosen = torch.stack([masked(row, allowed[i], answers[i], end).argmax() for i, row in rows])  # [B]
         going = []
         for row, (i, token) in enumerate(zip(alive.tolist(), chosen.tolist(), strict=True)):
             if token != end:

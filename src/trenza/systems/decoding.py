@@ -179,7 +179,7 @@ class DecoderSystem(nn.Module):
         hidden, allowed = self.hidden([row], cache), self.allowed(example)
         tokens: list[int] = []
         for number in range(most):
-            token = choose(masked(self.language.logits(hidden[0, -1]), allowed, tokens))
+            token = choose(masked(self.language.logits(hidden[0, -1]), allowed, tokens, end))
             if token == end:
                 return
             tokens.append(token)

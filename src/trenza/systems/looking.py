@@ -4,6 +4,7 @@
 
 Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
 Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
+That it looked everywhere, as for what isn't there, comes first or not at all: behind a place it would deny it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ from torch import Tensor
 from trenza.conversation import WHOLE
 from trenza.systems.places import BINS, MEDIA, MOST_EVIDENCE, NAME, RATIONALE, STEPS, Places
 
-Allowed = Callable[[Sequence[int]], Tensor | None]  # the answer so far to what may come next [V]; None: anything
+# The answer so far, and the token that ends it, to what may come next [V]; None: anything.
+Allowed = Callable[[Sequence[int], int], Tensor | None]
 CORNERS = 4
 NEAR = 3  # bins that a corner may be from what was perceived
 
@@ -33,9 +35,9 @@ class Looking:
         self.medium = range(base + BINS + STEPS, base + BINS + STEPS + MEDIA)
         self.there: list[list[int]] | None = None
         if boxes is not None:
-            self.there = [*([places.position(v) for v in box] for box in boxes.tolist()), places.place(WHOLE)]
+            self.there = [[places.position(v) for v in box] for box in boxes.tolist()]
 
-    def __call__(self, tokens: Sequence[int]) -> Tensor | None:
+    def __call__(self, tokens: Sequence[int], end: int) -> Tensor | None:
         if self.places.seen in tokens:
             return self._numbers(tokens)
         if not tokens or tokens[0] not in self.medium:
@@ -60,6 +62,8 @@ class Looking:
             may[self.places.seen] = True
             more = self.spans or self.there is None or bool(self._left(tokens))
             may[self.medium.start : self.medium.stop] = more and len(begun) < MOST_EVIDENCE and not rationale
+        if end != self.places.seen:
+            may[end] = False
         return may
 
     def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int]) -> None:
@@ -67,7 +71,8 @@ class Looking:
         if self.there is None:
             may[self.position.start : self.position.stop] = True
             return
-        for box in self._left(tokens):
+        begun = sum(token in self.medium for token in tokens)
+        for box in [*self._left(tokens), *([self.places.place(WHOLE)] if begun == 1 else [])]:
             if _apart(box, placed) <= NEAR:
                 at = box[len(placed)]
                 may[max(at - NEAR, self.position.start) : min(at + NEAR + 1, self.position.stop)] = True
@@ -96,7 +101,7 @@ def _apart(box: Sequence[int], placed: Sequence[int]) -> int:
     return max((abs(a - b) for a, b in zip(box, placed, strict=False)), default=0)
 
 
-def masked(logits: Tensor, allowed: Allowed | None, tokens: Sequence[int]) -> Tensor:
+def masked(logits: Tensor, allowed: Allowed | None, tokens: Sequence[int], end: int) -> Tensor:
     """Logits [V] with what may not come next at minus infinity."""
-    may = allowed(tokens) if allowed else None
+    may = allowed(tokens, end) if allowed else None
     return logits if may is None else logits.masked_fill(~may, float("-inf"))

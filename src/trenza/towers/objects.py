@@ -18,6 +18,7 @@ from trenza.errors import WeightsError
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 
 RIVALS = 8  # likeliest names that are kept of each object
+EDGE = 0.05  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
 COLOURS = 9  # its own, then `data/worlds/drawing.COLOURS` in order
 COLUMNS = 2 * RIVALS + 4 + 1 + COLOURS  # of a row; see `ObjectDetector.detect`
 MOST = 16  # objects of one picture
@@ -192,7 +193,7 @@ class ObjectDetector(nn.Module):
         """A square without anything that stands out, uint8 [H, W, 3], as one thing [1, 30]; none [0, 30] if unsure."""
         if self.keys is None:
             return torch.zeros(0, COLUMNS)
-        box = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+        box = torch.tensor([[EDGE, EDGE, 1 - EDGE, 1 - EDGE]])
         names = self.gist(pixels[None])[None]
         sure = names.amax(1)
         if float(sure) < self.config.least:
