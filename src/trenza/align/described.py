@@ -32,6 +32,15 @@ PICTURES = {
         ),
     },
 }  # fmt: skip
+# Of one picture. "What is this?" isn't among them: it asks for one thing, and was answered by a list of parts.
+ONE_PICTURE = {
+    "en": (
+        "What is in the picture?", "What is in this image?", "What does the picture show?", "What do you see?",
+        "What can you see here?", "What is shown here?", "Describe the picture.", "What's in the picture?",
+        "What is in this photo?", "Say what you see.",
+    ),
+    "es": ("¿Qué hay en la imagen?", "¿Qué muestra la imagen?", "¿Qué ves?", "Describe la imagen."),
+}  # fmt: skip
 VIDEOS = {
     "en": ("What is in the video?", "What does the video show?", "What do you see in the video?", "Describe the clip."),
     "es": ("¿Qué hay en el vídeo?", "¿Qué muestra el vídeo?", "¿Qué ves en el vídeo?", "Describe el vídeo."),
@@ -57,7 +66,7 @@ def _described(talk: Talk, kind: str, rng: random.Random) -> Asked | None:
     elif kind == "video":
         question = rng.choice(VIDEOS[language])
     else:
-        question = rng.choice(OF_PAIRS[language][kind])
+        question = rng.choice(ONE_PICTURE[language] if kind == "image" else OF_PAIRS[language][kind])
     found = (_heard if kind == "audio" else _seen)(talk.truth[part], part)
     if not found:
         return None
