@@ -12,7 +12,7 @@ from trenza.systems.places import Places
 BASE, END = 50, 2
 PLACES = Places(BASE)
 SIZE = BASE + p.COUNT
-BOXES = [Box(0.1, 0.2, 0.3, 0.4), Box(0.1, 0.2, 0.3, 0.9), Box(0.5, 0.5, 1.0, 1.0)]
+BOXES = [Box(0.1, 0.2, 0.3, 0.4), Box(0.1, 0.2, 0.3, 0.9), Box(0.5, 0.5, 1.0, 1.0), Box(0.1, 0.65, 0.9, 0.66)]
 ROWS = torch.tensor([[b.y0, b.x0, b.y1, b.x1] for b in BOXES])
 
 
@@ -22,6 +22,8 @@ def apart(one: Box, other: Box) -> float:
 
 def written(looking: Looking, choose, most: int = 400) -> list[int]:
     """What a model writes that is led by `choose` alone, up to SEEN, after it began to look."""
+    first = looking([], END)
+    assert first is not None and first[3]
     tokens = [PLACES.base + p.BINS + p.STEPS]
     while tokens[-1] != PLACES.seen and len(tokens) < most:
         may = looking(tokens, END)
@@ -40,11 +42,16 @@ def test_whatever_a_model_likes_its_evidence_is_well_formed_and_was_perceived(se
         shares = kinds[(torch.bucketize(may, edges, right=True) - 1).numpy()]
         return rng.choice(may.numpy(), p=shares / shares.sum())
 
-    tokens = written(Looking(PLACES, SIZE, ROWS, spans=bool(seed % 2)), choose)
+    looking = Looking(PLACES, SIZE, ROWS, spans=bool(seed % 2), media=2)
+    tokens = written(looking, choose)
     assert tokens[-1] == PLACES.seen and len(tokens) <= p.LOOKS + 1
     _, found = PLACES.read(tokens, lambda _: "")
     boxes = [e.where for e in found if isinstance(e.where, Box)]
-    nearest = [min(range(4), key=lambda i: apart((*BOXES, WHOLE)[i], box)) for box in boxes]
+    nearest = [min(range(5), key=lambda i: apart((*BOXES, WHOLE)[i], box)) for box in boxes]
+    assert len(found) == sum(token in looking.medium for token in tokens), (
+        "none is turned over"
+    )
+    assert all(e.part < 2 for e in found)
     assert all(apart((*BOXES, WHOLE)[i], box) < 0.03 for i, box in zip(nearest, boxes, strict=True))
     assert len(set(nearest)) == len(boxes), "no place twice"
     assert bool(seed % 2) or len(boxes) == len(found)
@@ -65,6 +72,8 @@ def test_having_looked_everywhere_is_told_first_or_not_at_all():
     medium, corner = PLACES.base + p.BINS + p.STEPS, PLACES.place(WHOLE)[0]
     first, later = looking([medium], END), looking([medium, *PLACES.place(BOXES[0]), medium], END)
     assert first is not None and later is not None and first[corner] and not later[corner]
+    behind = looking([medium, *PLACES.place(WHOLE)], END)
+    assert behind is not None and behind[medium], "what was perceived is left"
 
 
 def test_two_things_at_one_place_are_two():
@@ -88,7 +97,7 @@ def test_a_system_without_boxes_points_anywhere_and_no_more_than_it_learned():
 
 def test_answers_are_free_but_for_a_fifth_number():
     looking = Looking(PLACES, SIZE, ROWS)
-    assert all(looking(tokens, END) is None for tokens in ([], [3, 4], [PLACES.seen, 3]))
+    assert all(looking(tokens, END) is None for tokens in ([3, 4], [PLACES.seen, 3]))
     may = looking([PLACES.seen, *PLACES.place(BOXES[0])], END)
     assert may is not None and not may[BASE : BASE + p.BINS].any() and may[:BASE].all()
     logits = torch.arange(SIZE, dtype=torch.float)

@@ -140,7 +140,8 @@ class Llava(DecoderSystem):
         if any(self.config.bridges[medium.kind].kind in ("linear", "mlp") for medium in media):
             return Looking(self.places, self.language.size)
         boxes = [self.bridges[m.kind].boxes(rows) for m in media for rows in m.features.float()]  # type: ignore[operator]
-        return Looking(self.places, self.language.size, torch.cat([torch.zeros(0, 4), *boxes]), spans)
+        parts = sum(medium.kind != "lines" for medium in media)  # a picture's lines are no medium of their own
+        return Looking(self.places, self.language.size, torch.cat([torch.zeros(0, 4), *boxes]), spans, parts)
 
     # --- learning ---------------------------------------------------------------------------------
 

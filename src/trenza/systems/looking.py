@@ -1,10 +1,12 @@
-"""What may come next while a system looks: evidence has a form, and it points only at what was perceived, each once.
+"""What may come next while a system looks: evidence has a form, and boxes point only at what was perceived, each once.
 
     (medium, up to NAME words of what is there, its place) up to MOST_EVIDENCE times, up to RATIONALE words, SEEN
 
 Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
 Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
 That it looked everywhere, as for what isn't there, comes first or not at all: behind a place it would deny it.
+Not checked: which of several pictures a box was perceived in, and times beyond their order. A thing of a video has
+three places: its way, its first and its last. PaLI, which decodes by itself, isn't held to this.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,23 +27,32 @@ class Looking:
     """`Allowed` of one example.
 
     size: of the vocabulary with all that was added. boxes: what was perceived in its media, [n, 4] as y0 x0 y1 x1 in
-    0..1; None where a system doesn't perceive by boxes, and may point anywhere. spans: times may be given.
+    0..1; None where a system doesn't perceive by boxes, and may point anywhere. spans: times may be given. media: how
+    many can be pointed into.
     """
 
-    def __init__(self, places: Places, size: int, boxes: Tensor | None = None, spans: bool = True):
+    def __init__(
+        self, places: Places, size: int, boxes: Tensor | None = None, spans: bool = True, media: int = MEDIA
+    ):  # fmt: skip
         self.places, self.size, self.spans = places, size, spans
         base = places.base
         self.position, self.time = range(base, base + BINS), range(base + BINS, base + BINS + STEPS)
         self.medium = range(base + BINS + STEPS, base + BINS + STEPS + MEDIA)
+        self.beyond = slice(self.medium.start + media, self.medium.stop)
         self.there: list[list[int]] | None = None
         if boxes is not None:
-            self.there = [[places.position(v) for v in box] for box in boxes.tolist()]
+            there = ([places.position(v) for v in box] for box in boxes.tolist())
+            self.there = [box for box in there if box[0] <= box[2] and box[1] <= box[3]]
 
     def __call__(self, tokens: Sequence[int], end: int) -> Tensor | None:
         if self.places.seen in tokens:
             return self._numbers(tokens)
-        if not tokens or tokens[0] not in self.medium:
-            return None  # it answers at once, or is free to
+        if not tokens:  # it may answer at once
+            may = torch.ones(self.size, dtype=torch.bool)
+            may[self.beyond] = False
+            return may
+        if tokens[0] not in self.medium:
+            return self._numbers(tokens)
         begun = [i for i, token in enumerate(tokens) if token in self.medium]
         own = list(tokens[begun[-1] + 1 :])
         name = next((i for i, token in enumerate(own) if token >= self.places.base), len(own))
@@ -51,18 +62,19 @@ class Looking:
         words = slice(0, self.places.base)
         if not placed:
             may[words] = name < NAME
-            may[self.time.start : self.time.stop] = self.spans
+            may[self.time.start : self.time.stop - 1] = self.spans
             self._point(may, tokens, placed)
         elif placed[0] in self.position and len(placed) < CORNERS:
             self._point(may, tokens, placed)
         elif placed[0] in self.time and len(placed) < 2:
-            may[self.time.start : self.time.stop] = True
+            may[placed[0] + 1 : self.time.stop] = True
         else:
             may[words] = len(rationale) < RATIONALE
             may[self.places.seen] = True
             more = self.spans or self.there is None or bool(self._left(tokens))
             may[self.medium.start : self.medium.stop] = more and len(begun) < MOST_EVIDENCE and not rationale
-        if end != self.places.seen:
+        may[self.beyond] = False
+        if 0 <= end != self.places.seen:
             may[end] = False
         return may
 
@@ -74,8 +86,12 @@ class Looking:
         begun = sum(token in self.medium for token in tokens)
         for box in [*self._left(tokens), *([self.places.place(WHOLE)] if begun == 1 else [])]:
             if _apart(box, placed) <= NEAR:
-                at = box[len(placed)]
-                may[max(at - NEAR, self.position.start) : min(at + NEAR + 1, self.position.stop)] = True
+                low, high = box[len(placed)] - NEAR, box[len(placed)] + NEAR
+                if len(placed) < 2:  # room is left for the other corner, which lies behind
+                    high = min(high, box[len(placed) + 2] + NEAR - 1, self.position.stop - 2)
+                else:
+                    low = max(low, placed[-2] + 1)
+                may[max(low, self.position.start) : min(high + 1, self.position.stop)] = True
 
     def _left(self, tokens: Sequence[int]) -> list[list[int]]:
         """What was perceived and isn't pointed at yet."""
@@ -84,7 +100,9 @@ class Looking:
         for token in tokens:
             run = [*run, token] if token in self.position else []
             if len(run) == CORNERS and left:
-                left.remove(min(left, key=lambda box: _apart(box, run)))
+                nearest = min(left, key=lambda box: _apart(box, run))
+                if _apart(nearest, run) <= NEAR:
+                    left.remove(nearest)
         return left
 
     def _numbers(self, tokens: Sequence[int]) -> Tensor | None:
