@@ -131,7 +131,7 @@ def heard(report: dict) -> list[str]:
 def calibration(report: dict) -> list[str]:
     marked, kept = report["unsupported marked"], report["supported marked"]
     return [
-        f"The best threshold of support is {report['threshold in nats']:.2f} nats: on other items than it was chosen on it "
+        f"The best threshold of support is {report['threshold in nats']:.2f} nats: on items it was not chosen on it "
         f"marks {percent(marked)} of {report['answers'][1]} unsupported answers (target {aim(marked[0], 0.9)}) and "
         f"{percent(kept)} of {report['answers'][0]} supported ones (target {aim(kept[0], 0.1, False)}). "
         "`python -m trenza.align.calibrate`.",
