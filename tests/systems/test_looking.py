@@ -48,9 +48,7 @@ def test_whatever_a_model_likes_its_evidence_is_well_formed_and_was_perceived(se
     _, found = PLACES.read(tokens, lambda _: "")
     boxes = [e.where for e in found if isinstance(e.where, Box)]
     nearest = [min(range(5), key=lambda i: apart((*BOXES, WHOLE)[i], box)) for box in boxes]
-    assert len(found) == sum(token in looking.medium for token in tokens), (
-        "none is turned over"
-    )
+    assert len(found) == sum(token in looking.medium for token in tokens), "none is turned over"
     assert all(e.part < 2 for e in found)
     assert all(apart((*BOXES, WHOLE)[i], box) < 0.03 for i, box in zip(nearest, boxes, strict=True))
     assert len(set(nearest)) == len(boxes), "no place twice"
