@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trenza.towers.efficientnet import EfficientNetConfig
-from trenza.towers.objects import COLUMNS, MOST, ObjectDetector, ObjectsConfig, alone, cut, overlap, standing
+from trenza.towers.objects import COLUMNS, EDGE, MOST, ObjectDetector, ObjectsConfig, alone, cut, overlap, standing
 
 TOWER = EfficientNetConfig(0.25, 0.3)
 
@@ -104,7 +104,7 @@ def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():
     model = ObjectDetector(config).eval()
     pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
     (row,) = model.whole(pixels)
-    assert row[16:20].tolist() == [0, 0, 1, 1] and row[20] == row[8] >= 1 / 3
+    assert row[16:20].tolist() == pytest.approx([EDGE, EDGE, 1 - EDGE, 1 - EDGE]) and row[20] == row[8] >= 1 / 3
     model.config = replace(config, least=0.99)
     assert model.whole(pixels).shape == (0, COLUMNS)
     model.config = replace(config, whole=())
