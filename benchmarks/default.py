@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from naming import AT_ONCE, answers
 from objects import shown
-from trenza.conversation import Answer, Conversation
+from trenza.conversation import Conversation
 from trenza.data.corpora import tables
 from trenza.data.samples import Item
 from trenza.data.worlds import albums, charts, crossing, films, papers, pictures, recordings, screens
@@ -38,7 +39,6 @@ SPLITS = ("test_seed", "test_combination", "test_style")
 THINGS = (*pictures.FAMILIES, *albums.FAMILIES, *crossing.FAMILIES, *films.FAMILIES, *recordings.FAMILIES)
 SIGNS = (*papers.FAMILIES, *charts.FAMILIES, *screens.FAMILIES)
 LANGUAGES = ("en", "es")
-AT_ONCE = 8
 NEAR = 0.5  # seconds
 TEXTS, PROSE = 40, 200  # texts of plain prose, and tokens of each
 Score = tuple[float, float]  # what was reached, of what
@@ -161,10 +161,6 @@ def conversation(item: Item, question: str = "") -> Conversation:
     return Conversation.ask(
         question or item.question, *(decode(m.data, name=item.key, kind=m.kind) for m in item.media)
     )
-
-
-def answers(model, asked: Sequence[Conversation]) -> list[Answer]:
-    return [a for start in range(0, len(asked), AT_ONCE) for a in model.respond_many(asked[start : start + AT_ONCE])]
 
 
 def asked(split: str, seed: int, worlds: int, language: str) -> Iterator[tuple[Any, Item]]:

@@ -18,28 +18,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trenza.align.concepts import on_white, rendered
+from naming import known_pictures
 from trenza.data.corpora import pictures
 from trenza.evaluate.statistics import wilson
 from trenza.signals import Image
 from trenza.systems import load, space
 
 NAMES, TARGET = 20, 0.6
-FORM = "{}"
 
 
-def things(count: int, seed: int) -> list[tuple[str, Image]]:
-    """Names, each once, with noto's picture."""
+def things(count: int, seed: int) -> list[tuple[Image, set[str]]]:
+    """Noto's pictures, each of another name, with the name."""
     some = {p.name: p for p in pictures.emoji("noto") if p.group in pictures.THINGS and not pictures.is_clock(p.name)}
     chosen = np.random.default_rng(seed).permutation(sorted(some))[:count]
-    kept, rgba = rendered([some[name] for name in chosen])
-    white = [Image(np.ascontiguousarray(planar.transpose(1, 2, 0))) for planar in on_white(rgba)]
-    return [(p.name, picture) for p, picture in zip(kept, white, strict=True)]
+    return known_pictures([some[name] for name in chosen], set(chosen))
 
 
 def judged(embedder: space.Embedder, names: Sequence[str], shown: Sequence[Image]) -> list[bool]:
     """Whether each picture, shown in the order of the names, is nearest to its own name among its set's."""
-    texts, seen = embedder.texts([FORM.format(name) for name in names]), embedder.signals(shown)
+    texts, seen = embedder.texts(names), embedder.signals(shown)
     found = []
     for start in range(0, len(names), NAMES):
         own = slice(start, start + NAMES)
@@ -58,7 +55,7 @@ def main() -> None:
     begun = time.time()
     producer, embedder, codecs = load.producer(args.model), space.load(), load.codecs()
     chosen = things(args.sets * NAMES, args.seed)
-    names, originals = [name for name, _ in chosen], [picture for _, picture in chosen]
+    names, originals = [name for _, (name,) in chosen], [picture for picture, _ in chosen]
     coded = [codecs.picture([int(c) for c in medium.features.flatten()]) for (medium,) in codecs(originals)]
     drawn = [producer(f"Draw {name}.", seed=args.seed + number) for number, name in enumerate(names)]
     report: dict = {

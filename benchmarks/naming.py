@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from trenza.align.concepts import on_white, photograph_crops, rendered, training_pictures
 from trenza.align.tower import pooled
 from trenza.checkpoints.parts import efficientnet_lite2
-from trenza.conversation import Conversation
+from trenza.conversation import Answer, Conversation
 from trenza.data.corpora import pictures, speech
 from trenza.data.names import noun
 from trenza.evaluate.statistics import paired_auc_interval, wilson
@@ -35,11 +36,9 @@ SUPPORT_ITEMS = 200
 AT_ONCE = 8
 
 
-def answers(responder, question: str, signals: list) -> list[str]:
-    """The name said of each signal, greedily."""
-    asked = [Conversation.ask(question, signal) for signal in signals]
-    chunks = [asked[start : start + AT_ONCE] for start in range(0, len(asked), AT_ONCE)]
-    return [noun(answer.text) for chunk in chunks for answer in responder.respond_many(chunk)]
+def answers(model, asked: Sequence[Conversation]) -> list[Answer]:
+    """Greedy ones, AT_ONCE side by side."""
+    return [a for start in range(0, len(asked), AT_ONCE) for a in model.respond_many(asked[start : start + AT_ONCE])]
 
 
 def naming(responder, items: list, forms: tuple[str, ...], others: int) -> dict:
@@ -52,8 +51,8 @@ def naming(responder, items: list, forms: tuple[str, ...], others: int) -> dict:
     order = np.random.default_rng(0).permutation(len(items))
     for form in forms:
         asked = [items[i] for i in order] if form == forms[0] else [items[i] for i in order[:others]]
-        said = answers(responder, form, [signal for signal, _ in asked])
-        right = sum(text in accepted for text, (_, accepted) in zip(said, asked, strict=True))
+        said = answers(responder, [Conversation.ask(form, signal) for signal, _ in asked])
+        right = sum(noun(a.text) in accepted for a, (_, accepted) in zip(said, asked, strict=True))
         result["right"][form] = [*wilson(right, len(asked)), len(asked)]
     guess = noun(responder.respond(Conversation.ask(forms[0])).text)
     result["blind"] = wilson(sum(guess in accepted for _, accepted in items), len(items))

@@ -238,14 +238,14 @@ def _system_steps(responder, conversation):
     """Behind the evidence that the system gives, which an endpoint doesn't tell."""
     import torch
 
-    from trenza.systems import batch, scoring
+    from trenza.systems import scoring
     from trenza.systems.places import LOOKS
     from trenza.systems.splice import splice
 
     language, places = responder.system.language, responder.places
     example = responder.prompt(conversation).example
     (row,) = scoring.rows(responder.system, [example])
-    (made,) = batch.greedy(language, [row], places.seen, [LOOKS], [responder.system.allowed(example)])
+    (made,) = scoring.greedy(responder.system, [row], [example], places.seen, [LOOKS])
 
     def log_p_after(said):
         with torch.no_grad():

@@ -63,9 +63,9 @@ class Looking:
         if not placed:
             may[words] = name < NAME
             may[self.time.start : self.time.stop - 1] = self.spans
-            self._point(may, tokens, placed)
+            self._point(may, tokens, placed, len(begun) == 1)
         elif placed[0] in self.position and len(placed) < CORNERS:
-            self._point(may, tokens, placed)
+            self._point(may, tokens, placed, len(begun) == 1)
         elif placed[0] in self.time and len(placed) < 2:
             may[placed[0] + 1 : self.time.stop] = True
         else:
@@ -78,13 +78,12 @@ class Looking:
             may[end] = False
         return may
 
-    def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int]) -> None:
+    def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int], first: bool) -> None:
         """Allow what goes on with a box that is left, or nearly so: what is told apart by its x may share its y."""
         if self.there is None:
             may[self.position.start : self.position.stop] = True
             return
-        begun = sum(token in self.medium for token in tokens)
-        for box in [*self._left(tokens), *([self.places.place(WHOLE)] if begun == 1 else [])]:
+        for box in [*self._left(tokens), *([self.places.place(WHOLE)] if first else [])]:
             if _apart(box, placed) <= NEAR:
                 low, high = box[len(placed)] - NEAR, box[len(placed)] + NEAR
                 if len(placed) < 2:  # room is left for the other corner, which lies behind

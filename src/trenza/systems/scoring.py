@@ -24,6 +24,14 @@ def rows(system: DecoderSystem, examples: Sequence[Example]) -> list[list[Piece]
     return [[*row, e.turns[0].question] for row, e in zip(prompts, examples, strict=True)]
 
 
+def greedy(
+    system: DecoderSystem, prompts: Sequence[Sequence[Piece]], examples: Sequence[Example], end: int,
+    rooms: Sequence[int],
+) -> list[list[int]]:  # fmt: skip
+    """`batch.greedy` of the examples' prompts, which `rows` made, with what may come next in each answer."""
+    return batch.greedy(system.language, prompts, end, rooms, [system.allowed(example) for example in examples])
+
+
 @torch.no_grad()
 def log_p(
     system: System, examples: Sequence[Example], answers: Sequence[Sequence[list[int]]], look: list[int] | None = None
@@ -38,8 +46,7 @@ def log_p(
         prompts = rows(system, examples)
         if places:
             blind = prompts[len(looks) :]
-            allowed = [system.allowed(example) for example in examples[len(looks) :]]
-            made = batch.greedy(system.language, blind, places.seen, [LOOKS] * len(blind), allowed)
+            made = greedy(system, blind, examples[len(looks) :], places.seen, [LOOKS] * len(blind))
             looks += [places.looked(tokens) for tokens in made]
             prompts = [[*prompt, own] for prompt, own in zip(prompts, looks, strict=True)]
         return batch.log_likelihoods(system.language, prompts, answers)

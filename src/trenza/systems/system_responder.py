@@ -15,7 +15,7 @@ from trenza.errors import UsageError
 from trenza.layers.sampling import sample
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import into_square, out_of_square
-from trenza.systems import batch, scoring
+from trenza.systems import scoring
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.examples import Example, Medium, System, Turn, with_media
@@ -211,8 +211,7 @@ class SystemResponder:
         rooms = [self._room(p, Sampling()) for p in prompts]
         answers = []
         examples = [p.example for p in prompts]
-        allowed = [system.allowed(example) for example in examples]
-        rows = batch.greedy(system.language, scoring.rows(system, examples), self.end, rooms, allowed)
+        rows = scoring.greedy(system, scoring.rows(system, examples), examples, self.end, rooms)
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
             tokens = tokens[: len(tokens) - max(0, len(self._said(tokens)) - Sampling().max_tokens)]
             told, evidence = self._read(tokens, conversation)
