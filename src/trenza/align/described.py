@@ -32,7 +32,7 @@ PICTURES = {
         ),
     },
 }  # fmt: skip
-# Of one picture. "What is this?" isn't among them: it asks for one thing, and was answered by a list of parts.
+# Of one picture. "What is this?" isn't among them: it asks for one thing, and was answered by lists now and then.
 ONE_PICTURE = {
     "en": (
         "What is in the picture?", "What is in this image?", "What does the picture show?", "What do you see?",
