@@ -26,6 +26,10 @@ def thing(name: str, colour: str = "", **more) -> dict:
     return {"name": name, "box": [0.1, 0.2, 0.5, 0.8], "colour": colour, **more}
 
 
+def written(line: torch.Tensor) -> str:
+    return "".join(chr(int(t)) for t in line[4:-1] if t >= 0)
+
+
 def test_without_errors_it_is_the_truth():
     scene = {"objects": [thing("coche rojo", "blue", label="BAKE", label_box=[0.2, 0.7, 0.4, 0.8]), thing("cow")]}
     image, lines = simulated()([talk(scene)])[0]
@@ -34,7 +38,7 @@ def test_without_errors_it_is_the_truth():
     assert torch.allclose(car[16:20], torch.tensor([0.2, 0.1, 0.8, 0.5]))
     assert int(car[21:30].argmax()) == 5 and int(cow[21:30].argmax()) == 0  # blue is the fifth colour
     assert torch.allclose(car[21:30].sum(), torch.tensor(1.0)) and torch.allclose(car[8:16].sum(), torch.tensor(1.0))
-    assert "".join(chr(int(t)) for t in lines.features[0, 0, 4:] if t >= 0) == "BAKE"
+    assert written(lines.features[0, 0]) == "BAKE"
 
 
 def test_sounds_are_words_or_names_at_their_times():
@@ -76,15 +80,17 @@ def test_what_comes_and_goes_in_a_film_has_its_times_and_places():
     assert torch.allclose(track[16:18], torch.tensor([0.0, 1.0]))  # to the end, one step past the last frame
 
 
-def test_drawn_pages_have_the_lines_and_figures_that_the_real_readers_find():
-    """Each simulated figure of a page of the real generator is found in its picture, of its kind and at its place."""
+def test_drawn_pages_are_told_as_the_real_readers_tell_them():
+    """Labels at the places of what they label, with what it reads: simulated of the truth, and read in the picture."""
     from trenza.data.worlds import charts, screens
     from trenza.signals import decode
+    from trenza.towers import pages
     from trenza.towers.figures import figures
+    from trenza.towers.lines import LineReader
 
-    bars = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "bar", "Sales", 1)
-    flat = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "barh", "Sales", 2)
-    marks = charts.drawn({"tea": 30, "rice": 90, "milk": 60}, "line", "Sales", 3)
+    reader = LineReader()
+    data = {"tea": 30, "rice": 90, "milk": 60}
+    drawn = [charts.drawn(data, kind, "Sales", style) for style, kind in enumerate(charts.KINDS)]
     switches = screens.Screen(
         [
             screens.Element("switch", "Wi-Fi", (196, 44, 232, 64), "on"),
@@ -92,15 +98,21 @@ def test_drawn_pages_have_the_lines_and_figures_that_the_real_readers_find():
         ],
         "Mail", 4,
     )  # fmt: skip
-    for page, truth in [*((c.media, c.truth()) for c in (bars, flat, marks)), (switches.media, switches.truth())]:
-        pixels = decode(page.data, name="page", kind="image").pixels
-        real = figures(pixels, torch.zeros(0, 28), len(NAMES) - 4)
-        real = real[(real[:, 18] - real[:, 16] < 0.9) & (real[:, 19] - real[:, 17] < 0.9)]  # less the title's bar
-        made = simulated()([talk(truth)])[0][0].features[0]
-        for row in made:
-            near = (real[:, 16:20] - row[16:20]).abs().max(1).values
-            assert float(near.min()) < 0.04, (truth, row[16:20], real[:, 16:20])
-            assert real[near.argmin(), 0] == row[0]
+    buttons = screens.Screen([screens.Element("button", "Save", (20, 80, 124, 108))], "Mail", 5)
+    told = 0
+    for page in (*drawn, switches, buttons):
+        pixels = decode(page.media.data, name="page", kind="image").pixels
+        lines = reader.read(pixels)
+        real, _ = pages.joined(lines, figures(pixels, torch.tensor([line.box for line in lines]), 0))
+        made = {written(row): row for row in simulated()([talk(page.truth())])[0][1].features[0]}
+        for line in real:
+            if line.text not in {*data, "Wi-Fi", "Sound", "Save"}:
+                continue
+            row = made[line.text]
+            assert float((torch.tensor(line.box) - row[:4]).abs().max()) < 0.04, line
+            assert abs(row[-1] - (-1 if line.reading is None else line.reading)) < 2, line
+            told += 1
+    assert told == 3 * len(data) + 2  # one "milk" is read as "mk"
 
 
 def test_errors_come_as_often_as_they_are_said_to():

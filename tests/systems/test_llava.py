@@ -94,12 +94,14 @@ def test_things_perceived_become_words():
     row = torch.zeros(30)
     row[0], row[8], row[16:20], row[20], row[21] = 3, 1.0, torch.tensor([0.1, 0.2, 0.5, 0.6]), 0.9, 1.0
     tokens = model.medium_tokens(Medium("image", torch.stack([row, row])[None]))
-    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 6) + (1 + 2 + 6)) + 2, WIDTH)
+    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 6 + 3) + (1 + 2 + 6 + 3)) + 2, WIDTH)  # box, then ranks
     assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)
     assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
-    line = torch.full((1, 1, 28), -1.0)
+    line = torch.full((1, 1, 29), -1.0)
     line[..., :4], line[..., 4] = 0.5, 17
     assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2, WIDTH)
+    line[..., -1] = 69.8
+    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2 + 2, WIDTH)  # and what it reads, 70
     with pytest.raises(UsageError, match="takes image, lines, not audio"):
         model.medium_tokens(Medium("audio", torch.zeros(1, 1, 40)))
 
@@ -165,7 +167,6 @@ def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer
     tokens = [*PLACES.evidence(found, encode("two")), *encode("no")]
     text, got = PLACES.read(tokens, decode)
     assert text == "no" and [e.part for e in got] == [0, 0]
-    assert PLACES.given(tokens) == (tokens[:10], [*encode("two"), PLACES.seen, *encode("no")])
     weights = PLACES.smoothed(torch.tensor(tokens), [len(tokens)])[1].sum(1)
     words, answer = places.ANSWER / len(encode("two")) ** 0.5, places.ANSWER / len(encode("no")) ** 0.5
     expected = [places.EVIDENCE] * 10 + [words] * len(encode("two")) + [places.EVIDENCE] + [answer] * len(encode("no"))
@@ -173,10 +174,7 @@ def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer
     long = PLACES.evidence(found, encode("x" * 100))
     named = [*PLACES.evidence(found, encode("two"), [encode("cow"), []]), *encode("no")]
     assert named[1:4] == encode("cow") and PLACES.read(named, decode) == (text, got)
-    assert (
-        PLACES.given(named) == (named[:13], named[13:])
-        and PLACES.looked(named) == named[: named.index(PLACES.seen) + 1]
-    )
+    assert PLACES.looked(named) == named[: named.index(PLACES.seen) + 1]
     weights = PLACES.smoothed(torch.tensor(named), [len(named)])[1].sum(1)
     assert torch.allclose(weights, torch.tensor([places.EVIDENCE] * 3 + expected))
     assert PLACES.evidence(found[:1], (), [encode("abcdefghi")])[1:7] == encode("abcdef")
@@ -203,7 +201,7 @@ def test_a_thing_followed_through_a_video_becomes_its_name_its_times_and_its_pla
     later = row.clone()
     later[0], later[16] = 4, 1.0
     tokens = model.medium_tokens(Medium("video", torch.stack([later, row])[None]))
-    assert tokens.shape == (2 + 2 * (1 + 1 + 1 + 2 + 8) + 2, WIDTH)
+    assert tokens.shape == (2 + 2 * (1 + 1 + 1 + 2 + 8 + 2) + 2, WIDTH)  # at the end which way, and its rank
     assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)  # the first to come
     added = model.language.added
     assert torch.equal(tokens[5], added[places.BINS + 5]) and torch.equal(tokens[6], added[places.BINS + 20])

@@ -9,19 +9,21 @@ from PIL import ImageDraw, ImageFont
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems.perceiving import Things
+from trenza.towers.pages import Line, rows
 
 
 def things() -> Things:
     """An object for each picture, as bright as the picture, and none for white ones, which are a thing of -2 as a
-    whole; an event as long as the sound; a line for grey ones, three for black ones, one figure; a track with the
-    number of frames, the last frame's time and the end."""
+    whole; an event as long as the sound; a line for grey ones, three for black ones, one figure that no line stands
+    beside; a track with the number of frames, the last frame's time and the end."""
     return Things(
         lambda pixels: [p.float().mean().expand(int(p.min() < 255), 30) for p in pixels],
         lambda pixels: torch.full((1, 30), -2.0),
         lambda samples: torch.full((1, 40), len(samples) / 16_000),
-        lambda pixels: torch.zeros(3 if pixels.max() == 0 else int(pixels.max() < 255), 28),
-        lambda pixels, lines: torch.full((1, 30), -1.0),
+        lambda pixels: [Line("so", (0.5, 0.1, 0.6, 0.2))] * (3 if pixels.max() == 0 else int(pixels.max() < 255)),
+        lambda pixels, boxes: torch.full((1, 30), -float(boxes.shape == (3, 4))),
         lambda frames, times, end: torch.tensor([[len(frames), times[-1], end] + [0.0] * 33]),
+        lambda text: [ord(c) for c in text],
     )
 
 
@@ -35,7 +37,7 @@ def test_each_signal_has_its_media_in_order():
     film = Video(frames, np.arange(5) / 4, sound)
     picture, heard, seen = things()([grey(0), sound, film])
     assert [m.kind for m in picture] == ["image", "lines"]
-    assert picture[1].features.shape == (1, 3, 28)
+    assert picture[1].features.shape == (1, 3, 29)
     assert picture[0].features[0, :, 0].tolist() == [0.0, -1.0]  # its object, then its figure
     assert [m.kind for m in heard] == ["audio"] and float(heard[0].features[0, 0, 0]) == 0.5
     assert [m.kind for m in seen] == ["video", "audio"]
@@ -59,12 +61,12 @@ def test_written_words_are_read_in_their_places():
     pen = ImageDraw.Draw(page)
     pen.text((20, 180), "Havana", "black", font=ImageFont.load_default(14))
     pen.text((120, 40), "Total: 189.55", "black", font=ImageFont.load_default(14))
-    reader = LineReader(lambda text: [ord(c) for c in text])
-    first, second = reader.texts(np.asarray(page))
-    assert (first[0].replace(" ", ""), second[0]) == ("Total:189.55", "Havana")
-    y0, x0, y1, x1 = second[1]
+    reader = LineReader()
+    first, second = reader.read(np.asarray(page))
+    assert (first.text.replace(" ", ""), second.text) == ("Total:189.55", "Havana")
+    y0, x0, y1, x1 = second.box
     assert abs(x0 - 20 / 256) < 0.03 and abs(y0 - 180 / 256) < 0.04 and y1 < 0.8 and x1 < 0.4
-    rows = reader.read(np.asarray(page))
-    assert rows.shape == (2, 28)
-    assert "".join(chr(int(t)) for t in rows[1, 4:] if t >= 0) == "Havana"
-    assert reader.read(np.full((64, 64, 3), 255, np.uint8)).shape == (0, 28)
+    told = rows([first, second], lambda text: [ord(c) for c in text])
+    assert told.shape == (2, 29) and told[1, -1] == -1
+    assert "".join(chr(int(t)) for t in told[1, 4:28] if t >= 0) == "Havana"
+    assert reader.read(np.full((64, 64, 3), 255, np.uint8)) == [] and rows([], ord).shape == (0, 29)

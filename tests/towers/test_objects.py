@@ -6,7 +6,18 @@ import pytest
 import torch
 
 from trenza.towers.efficientnet import EfficientNetConfig
-from trenza.towers.objects import COLUMNS, EDGE, MOST, ObjectDetector, ObjectsConfig, alone, cut, overlap, standing
+from trenza.towers.objects import (
+    COLUMNS,
+    EDGE,
+    MOST,
+    ObjectDetector,
+    ObjectsConfig,
+    alone,
+    cut,
+    inset,
+    overlap,
+    standing,
+)
 
 TOWER = EfficientNetConfig(0.25, 0.3)
 
@@ -103,6 +114,8 @@ def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():
     config = ObjectsConfig(TOWER, ("one", "two", "three"), 4, 64, 64, whole=(48,), width=16, least=0.3)
     model = ObjectDetector(config).eval()
     pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+    boxes = torch.tensor([[0.0, 0.1, 0.95, 0.9], [0.0, 0.3, 1.0, 1.0]])
+    assert inset(boxes).tolist() == [pytest.approx([EDGE, 0.1, 1 - EDGE, 0.9]), boxes[1].tolist()]
     (row,) = model.whole(pixels)
     assert row[16:20].tolist() == pytest.approx([EDGE, EDGE, 1 - EDGE, 1 - EDGE]) and row[20] == row[8] >= 1 / 3
     model.config = replace(config, least=0.99)

@@ -136,11 +136,10 @@ def system(recipe: Recipe, parts: Parts) -> Any:
         raise UsageError(f"system: {recipe.system!r} is unknown; known: {', '.join(SYSTEMS)}")
     if recipe.perceive != "grid" and recipe.system != "llava":
         raise UsageError(f"perceive: {recipe.perceive} is for llava; {recipe.system} reads grids, leave it out")
-    if recipe.singles and recipe.perceive == "grid":
-        raise UsageError("singles: they are imagined as detectors perceive them; set perceive: things, or leave it out")
-    for key in ("judging", "plain"):
-        if getattr(recipe, key) and recipe.system != "llava":
-            raise UsageError(f"{key}: questions without media are for llava; {recipe.system} needs media, leave it out")
+    if recipe.imagined and recipe.perceive == "grid":
+        raise UsageError("imagined: it is made as detectors perceive it; set perceive: things, or leave it out")
+    if recipe.plain and recipe.system != "llava":
+        raise UsageError(f"plain: questions without media are for llava; {recipe.system} needs media, leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)

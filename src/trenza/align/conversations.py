@@ -25,6 +25,7 @@ class Asked:
 
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
     named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
+    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are.
     """
 
     question: str
@@ -32,6 +33,7 @@ class Asked:
     evidence: tuple[Evidence, ...] = ()
     rationale: str = ""
     named: tuple[str, ...] = ()
+    along: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def asked(sample: Pair | Item) -> Asked:
         question = questions.with_options(sample.question, sample.choices, sample.language, rng)
         evidence = ordered(sample)
         rationale, names = rationales.of_item(sample, evidence), names_at(sample, evidence)
-        return Asked(question, sample.answer, evidence, rationale, names)
+        return Asked(question, sample.answer, evidence, rationale, names, rationales.along(sample))
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
 
 

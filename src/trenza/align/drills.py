@@ -13,7 +13,7 @@ import numpy as np
 
 from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
-from trenza.align.rationales import middle, spaced
+from trenza.align.rationales import ALONG, middle, spaced
 from trenza.align.truths import named, place, worded
 from trenza.conversation import WHOLE, Box, Evidence
 from trenza.data.worlds.drawing import COLOURS
@@ -59,14 +59,15 @@ class Known:
         return (some[0], some[1]) if len(some) > 1 else None
 
     def asked(self, template: str, answer: str | bool, *where: Any, rationale: str = "", **said: str) -> Asked:
-        """where: a thing or sound of the first medium, or (medium, thing). rationale: see `rationales.py`."""
+        """where: a thing or sound of the first medium, or (medium, thing). rationale, ALONG: see `rationales.py`."""
         if isinstance(answer, bool):
             answer = self.words.word("yes" if answer else "no")
         places = [w if isinstance(w, tuple) else (0, w) for w in where]
         at = [(part, thing if isinstance(thing, Box) else place(thing), thing) for part, thing in places]
         found = tuple(Evidence(part, where) for part, where, _ in at if where is not None)
         names = tuple(self.told(thing, said) for _, where, thing in at if where is not None)
-        return Asked(self.words.question(template, self.rng, **said), answer, found, rationale, names)
+        question = self.words.question(template, self.rng, **said)
+        return Asked(question, answer, found, rationale, names, ALONG.get(template, ""))
 
     def told(self, thing: Truth | Box, said: dict[str, str]) -> str:
         """What is at a place as detectors word it; at the place of what isn't there, what is asked for."""

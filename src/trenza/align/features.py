@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 10  # of what is kept: counts up when it changes
+VERSION = 11  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -89,6 +89,7 @@ def members(talk: Talk, media: tuple[Medium, ...]) -> Members:
                 "evidence": [evidence_to_json(e) for e in a.evidence],
                 "rationale": a.rationale,
                 "named": a.named,
+                "along": a.along,
             }
             for a in talk.asked
         ],
@@ -108,7 +109,7 @@ def read(record: Record) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
     asked = tuple(
         Asked(
             a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]), a["rationale"],
-            tuple(a["named"]),
+            tuple(a["named"]), a["along"],
         )
         for a in document["asked"]
     )  # fmt: skip

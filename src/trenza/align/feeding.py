@@ -7,14 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from trenza.align import features, judging, questions, singles
+from trenza.align import features, imagined, questions
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
 from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
 from trenza.align.simulated import Simulated
-from trenza.bridges.perceived import BOX, EVENT_COLUMNS, OBJECT_COLUMNS, SCORE
+from trenza.bridges.perceived import (
+    BOX,
+    DIGITS,
+    EVENT_COLUMNS,
+    OBJECT_COLUMNS,
+    SCALES,
+    SCORE,
+    TIMES,
+    EventTokens,
+    ObjectTokens,
+)
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.conversation import Box, Evidence, Span
@@ -26,6 +37,7 @@ from trenza.errors import UsageError
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.places import Places
 
+SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
 Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
 Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
 
@@ -63,6 +75,27 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
     return ()
 
 
+def ranks(media: tuple[Medium, ...], said: Asked) -> str:
+    """The ranks, a digit each, that things compared were perceived to have; none where one of them wasn't perceived."""
+    own = [m for m in media if m.kind != "lines"]
+    told = []
+    for e in said.evidence:
+        rows = own[e.part].features.flatten(0, 1)
+        if said.along in SCALES and rows.shape[1] == OBJECT_COLUMNS and isinstance(e.where, Box):
+            there, where = rows[:, BOX], [e.where.y0, e.where.x0, e.where.y1, e.where.x1]
+            ranked = ObjectTokens.ranks(rows)[:, SCALES[said.along]]
+        elif said.along in TIMES and rows.shape[1] == EVENT_COLUMNS and isinstance(e.where, Span):
+            there, where = rows[:, 1:3], [e.where.start, e.where.end]
+            ranked = EventTokens.ranks(rows)[:, TIMES[said.along]]
+        else:
+            return ""
+        apart = (there - torch.tensor(where)).abs().amax(1)
+        if not len(rows) or float(apart.min()) > SAME:
+            return ""
+        told.append(int(ranked[apart.argmin()]))
+    return "".join(str(min(rank, DIGITS - 1)) for rank in told) if len(set(told)) == len(told) else ""
+
+
 class Feed:
     """Batches of examples for one of `ranks` processes. `state` and `restore` are the loader's."""
 
@@ -70,12 +103,12 @@ class Feed:
         self, recipe: Recipe, look: Look, tower: str, words: Words, places: Places | None,
         rank: int = 0, ranks: int = 1, told: Told = lambda what, done, total: None,
     ):  # fmt: skip
-        for key in ("batch", "judging", "singles", "plain"):
+        for key in ("batch", "imagined", "plain"):
             if (count := getattr(recipe, key)) % ranks:
                 raise UsageError(f"{key}: {count} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
-        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for it
-        self.simulated: Simulated | None = None  # who perceives single things, where it asks for them
+        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for it,
+        self.simulated: Simulated | None = None  # and who perceives it
         self.plain: list[Example] = []  # text without media, where it asks for that
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
@@ -104,17 +137,13 @@ class Feed:
             yield [*self._imagined(), *learned, *(e for e in turned if e is not None), *self._plain()]
 
     def _imagined(self) -> list[Example]:
-        """This process's share of what is asked of imagined things, drawn anew at each place in the data."""
-        if self.lexicon is None or self.places is None:
+        """This process's share of what is imagined, drawn anew at each place in the data."""
+        if self.lexicon is None or self.simulated is None:
             return []
         ranks = self.loader.ranks  # the place counts all processes' samples, so that their number may change
         rng = np.random.default_rng([self.recipe.seed, self.loader.position * ranks + self.loader.rank])
-        count = self.recipe.judging // ranks
-        made = judging.examples(count, self.lexicon, self.words, self.places, rng)
-        if self.simulated is not None:
-            count = self.recipe.singles // ranks
-            made += [self.example(*one) for one in singles.perceived(count, self.lexicon, self.simulated, rng)]
-        return made
+        count = self.recipe.imagined // ranks
+        return [self.example(*one) for one in imagined.perceived(count, self.lexicon, self.simulated, rng)]
 
     def _plain(self) -> list[Example]:
         """This process's share of the plain text, one behind another from a place that the data's place gives."""
@@ -133,6 +162,8 @@ class Feed:
         words, spans = self.words, not any(m.kind == "image" for m in media)
         if self.places and not said.evidence:
             said = replace(said, evidence=found(media))
+        if said.along:
+            said = replace(said, rationale=ranks(media, said) + said.rationale)
         return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer as Vocabulary
 from torch import nn
 
-from trenza.bridges.perceived import EventTokens, ObjectTokens, spelled
+from trenza.bridges.perceived import DIGITS, EventTokens, Numerals, ObjectTokens, spelled
 from trenza.bridges.vocabulary import spell
 from trenza.checkpoints.folder import read_config
 from trenza.checkpoints.parts import whisper_folder
@@ -34,13 +34,16 @@ class Lexicon:
 
     @torch.no_grad()
     def spell(self, bridge: nn.Module, encode: Encode) -> None:
-        """Fill a bridge's tables; one without names has none."""
+        """Fill a bridge's tables of words."""
         if isinstance(bridge, ObjectTokens | EventTokens):
             pairs = self.names if isinstance(bridge, ObjectTokens) else self.sounds
             english, spanish = zip(*pairs, strict=True)
             # As questions have them, so that the same tokens are found: behind a space, and in Spanish between quotes.
             spaced = spelled([f" {name}" for name in english], encode)
             bridge.names.spelling.copy_(torch.stack([spaced, spelled(spanish, encode)]))
+        for part in bridge.modules():
+            if isinstance(part, Numerals):
+                part.digits.copy_(torch.tensor([encode(str(digit))[0] for digit in range(DIGITS)]))
         if isinstance(bridge, ObjectTokens):
             bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
         if isinstance(bridge, EventTokens):

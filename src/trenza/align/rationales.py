@@ -45,10 +45,14 @@ def _names(some: Sequence[Thing], item: Item) -> str:
     return named(", ".join(dict.fromkeys(t["name"] for t in some)), item.language)
 
 
+def _across(item: Item) -> bool:
+    """Whether a caption tells what is left of what, and not above."""
+    return phrases(item.language).word("caption_left", x="|", y="|").split("|")[1] in item.question
+
+
 def _caption(some: Sequence[Thing], item: Item) -> str:
     """Both names along the relation, since a caption may name what isn't there."""
-    across = phrases(item.language).word("caption_left", x="|", y="|").split("|")[1] in item.question
-    return _names(sorted(some, key=lambda t: middle(t, 0 if across else 1)), item)
+    return _names(sorted(some, key=lambda t: middle(t, 0 if _across(item) else 1)), item)
 
 
 def _way(some: Sequence[Thing], item: Item) -> str:
@@ -62,6 +66,12 @@ def _heard(some: Sequence[Thing], item: Item) -> str:
     """The last that is heard: a name, alone or behind the words that ask for it."""
     sounds = next(m["sounds"] for m in item.truth["media"] if "sounds" in m)
     return named(sounds[-1]["name"], item.language)
+
+
+def _higher(some: Sequence[Thing], item: Item) -> str:
+    """The values, then the name of the highest."""
+    highest = max(some, key=lambda t: t["value"])["name"]
+    return spaced(", ".join([*(str(t["value"]) for t in some), highest]))
 
 
 def _value(some: Sequence[Thing], item: Item) -> str:
@@ -89,8 +99,19 @@ TOLD: dict[str, Told] = {
     "is_field": _value,
     "is_on": _value,
     "is_off": _value,
-    "is_higher": _foremost(lambda t: -t["value"]),
+    "is_higher": _higher,
 }
+# The scale on which the places of a template's evidence are compared.
+ALONG = {
+    "is_left": "across", "more_left": "across", "is_above": "down", "more_above": "down", "is_bigger": "size",
+    "bigger": "size", "is_before": "time", "first": "time", "is_louder": "loudness", "louder": "loudness",
+}  # fmt: skip
+
+
+def along(item: Item) -> str:
+    """The scale that an item of worlds compares on; none where it doesn't."""
+    template = item.truth.get("template", "") if isinstance(item.truth, dict) else ""
+    return ("across" if _across(item) else "down") if template == "caption" else ALONG.get(template, "")
 
 
 def of_item(item: Item, evidence: Sequence[Evidence]) -> str:

@@ -43,10 +43,10 @@ class Recipe(Strict):
     bridge: LLaVA's, of grids of features. perceive: "grid" (the frozen tower's features) or "things" (objects,
     events and lines that the default's towers perceive). rank: of the language model's low-rank updates.
     shots: at most so many of the batch's other conversations, each with an answer, stand before a conversation, so that
-    a prompt of examples is nothing new (Flamingo). More a step over all processes, for llava: judging, questions about
-    imagined things (`judging.py`); singles, conversations about single imagined things (`singles.py`), where things are
-    perceived; plain, questions without media, held to what the pinned language model says (`plain.py`). start: a
-    trained folder to go on from. places_rate: of the added tokens for places and times.
+    a prompt of examples is nothing new (Flamingo). More a step over all processes, for llava: imagined, conversations
+    about media that never were (`imagined.py`), where things are perceived; plain, questions without media, held to
+    what the pinned language model says (`plain.py`). start: a trained folder to go on from. places_rate: of the added
+    tokens for places and times.
     """
 
     system: str
@@ -65,8 +65,7 @@ class Recipe(Strict):
     warmup: Annotated[int, Field(ge=0)] = 20
     turns: Positive = 8
     shots: Annotated[int, Field(ge=0)] = 0
-    judging: Annotated[int, Field(ge=0)] = 0
-    singles: Annotated[int, Field(ge=0)] = 0
+    imagined: Annotated[int, Field(ge=0)] = 0
     plain: Annotated[int, Field(ge=0)] = 0
     save_every: Positive = 100
     sample_every: Positive = 200

@@ -18,8 +18,6 @@ from trenza.align.conversations import Talk
 from trenza.bridges.perceived import (
     COLOURS,
     EVENT_COLUMNS,
-    LINE_COLUMNS,
-    LINE_TOKENS,
     OBJECT_COLUMNS,
     RIVALS,
     SAID,
@@ -27,7 +25,8 @@ from trenza.bridges.perceived import (
 )
 from trenza.data.worlds.drawing import COLOURS as PALETTE
 from trenza.systems.examples import Medium
-from trenza.towers import figures
+from trenza.towers import figures, pages
+from trenza.towers.objects import inset
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 # In shares of a page's side: where labels stand, how wide letters are, half a chart's mark and half a switch's knob.
@@ -54,7 +53,7 @@ class Errors:
 
 
 class Simulated:
-    """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 28].
+    """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 29].
 
     A talk about what detectors don't perceive (names unknown to them) gets no media.
     whisper: text to tokens of the listener. words: text to tokens of the language model.
@@ -86,14 +85,16 @@ class Simulated:
         if "times" in truth:
             return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng))]
         if "objects" in truth:
-            lines = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
-            return [Medium("image", self._objects(truth["objects"], rng)), self._lines(lines, rng)]
+            labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
+            read = pages.in_reading_order(self._read(labels, rng))
+            return [Medium("image", self._objects(truth["objects"], rng)), self._lines(read)]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
-        lines, shapes = page(truth)
-        ghosts = self._objects([], rng)
-        found = [self._figure(kind, box, rng) for kind, box in shapes]
-        return [Medium("image", torch.cat([ghosts, *found], 1)), self._lines(lines, rng)]
+        written, shapes = page(truth)
+        ghosts = self._objects([], rng)[0]
+        found = torch.cat([torch.zeros(0, OBJECT_COLUMNS), *(self._figure(kind, box, rng) for kind, box in shapes)])
+        lines, left = pages.joined(self._read(written, rng), found)
+        return [Medium("image", torch.cat([ghosts, left])[None]), self._lines(lines)]
 
     # --- what is perceived ------------------------------------------------------------------------
 
@@ -130,7 +131,7 @@ class Simulated:
         colours = rng.dirichlet(np.full(COLOURS + 1, 0.2))
         number = self.name_count - len(figures.NAMES) + kind
         made = figures.row(number, np.clip([y0, x0, y1, x1], 0, 1).tolist(), torch.from_numpy(colours).float())
-        return made[None, None]
+        return made[None]
 
     def _tracks(self, truth: dict[str, Any], rng: np.random.Generator) -> Medium:
         times = [*truth["times"], 2 * truth["times"][-1] - truth["times"][-2]]  # and the end
@@ -163,7 +164,8 @@ class Simulated:
         x0, y0, x1, y1 = box
         wide, high = x1 - x0, y1 - y0
         shift = rng.normal(0, self.errors.jitter, 4) * [high, wide, high, wide]
-        return np.clip(np.array([y0, x0, y1, x1]) + shift, 0, 1).tolist()
+        corners = np.clip(np.array([y0, x0, y1, x1]) + shift, 0, 1)
+        return inset(torch.from_numpy(corners)[None])[0].tolist()
 
     def _events(self, truth: list[dict[str, Any]], rng: np.random.Generator) -> Tensor:
         rows = []
@@ -181,17 +183,11 @@ class Simulated:
             rows.append(row)
         return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, EVENT_COLUMNS)
 
-    def _lines(self, lines: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> Medium:
-        """From the top down."""
-        rows = []
-        for text, box in sorted(lines, key=lambda line: line[1][1]):
-            row = np.full(LINE_COLUMNS, -1.0)
-            row[:4] = self._corners(box, rng)
-            tokens = self.words(_misread(text, rng))[:LINE_TOKENS]
-            row[4 : 4 + len(tokens)] = tokens
-            rows.append(row)
-        found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, LINE_COLUMNS)
-        return Medium("lines", found[None])
+    def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[pages.Line]:
+        return [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
+
+    def _lines(self, lines: Sequence[pages.Line]) -> Medium:
+        return Medium("lines", pages.rows(lines, self.words)[None])
 
 
 def _misread(text: str, rng: np.random.Generator) -> str:

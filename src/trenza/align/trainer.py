@@ -81,9 +81,9 @@ class Trainer:
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
         self.feed.plain = said
         self.feed.produced = getattr(self.system, "produced", None)
-        if recipe.judging or recipe.singles:
+        if recipe.imagined:
             self.feed.lexicon = words = parts.lexicon()
-            self.feed.simulated = assemble.simulator(recipe, parts, words) if recipe.singles else None
+            self.feed.simulated = assemble.simulator(recipe, parts, words)
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}

@@ -3,7 +3,8 @@
 Object tags and regions are the anchors between a picture and a language model's own words (Oscar, Li et al. 2020,
 section 3; VinVL, Zhang et al. 2021). A name is the mean of its rivals' embeddings, weighted by their probabilities, so
 that doubt is kept (compare `vocabulary.py`); a place lies between the two nearest places of the vocabulary.
-Nothing but the few learned marks needs training, and the language model reads what it already knows: words.
+Nothing but the few learned marks needs training, and the language model reads what it already knows: words. Which of
+two is further left, larger or louder can be read off small numbers: each thing is told its rank along every scale.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +28,12 @@ TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
 LINE_TOKENS = 24
-LINE_COLUMNS = 4 + LINE_TOKENS
+LINE_COLUMNS = 4 + LINE_TOKENS + 1  # the last: what is read off a scale for it, or NONE
+DIGITS = 10
+STILL = 0.04  # of a side: what moves less stays where it is
+WAYS = 5  # of a thing in a video: none, left, right, up, down
+SCALES = {"across": 0, "down": 1, "size": 2}  # that a picture's things have ranks on, by `ObjectTokens.ranks`' columns
+TIMES = {"time": 0, "loudness": 1}  # that a sound's events have
 
 Embed = Callable[[Tensor], Tensor]  # token numbers [...] to embeddings [..., D]
 Scale = Callable[[Tensor], Tensor]  # coordinates in 0..1, or seconds, [n] to embeddings [n, D]
@@ -68,16 +74,42 @@ class Names(nn.Module):
         return [own[kept] for own, kept in zip(tokens, there[:, 0], strict=True)]
 
 
+def ranked(keys: Tensor) -> Tensor:
+    """Ranks, from 1, of rows [K, A] in each column."""
+    return keys.argsort(dim=0, stable=True).argsort(dim=0) + 1
+
+
+class Numerals(nn.Module):
+    """Whole numbers as the language model writes them, each kind of them with a mark of its own."""
+
+    def __init__(self, width: int, kinds: int):
+        super().__init__()
+        self.register_buffer("digits", torch.zeros(DIGITS, dtype=torch.int32))
+        self.digits: Tensor
+        self.kinds = nn.Parameter(torch.randn(kinds, width) * 0.1)
+
+    def forward(self, numbers: Tensor, embed: Embed) -> Tensor:
+        """One number of each kind, [kinds], to a digit each, [kinds, D]; past nine it is nine."""
+        return embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float() + self.kinds
+
+    def written(self, number: int, embed: Embed) -> Tensor:
+        """A number of the first kind with all its digits, [T, D]."""
+        return embed(self.digits[[int(d) for d in str(number)]].long()).float() + self.kinds[0]
+
+
 class ObjectTokens(nn.Module):
-    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, box.
+    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, box, ranks.
 
     What is asked of a name stands right behind it, in either language, so that the language model finds it as it finds
     what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
     """
 
+    RANKS = len(SCALES)  # of each
+
     def __init__(self, width: int, languages: int, names: int):
         super().__init__()
         self.names = Names(languages, names)
+        self.ranking = Numerals(width, self.RANKS)
         self.register_buffer("colours", torch.zeros(COLOURS, dtype=torch.int32))
         self.colours: Tensor
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over the score
@@ -88,11 +120,21 @@ class ObjectTokens(nn.Module):
         """What can be pointed at, [K, 4] as y0 x0 y1 x1."""
         return objects[:, BOX]
 
+    @staticmethod
+    def ranks(objects: Tensor) -> Tensor:
+        """From the left, from the top, and from the largest, [K, 3]; by middles and areas of boxes."""
+        low, high = objects[:, BOX].split(2, 1)
+        down, across = (low + high).unbind(1)
+        return ranked(torch.stack([across, down, -(high - low).prod(1)], 1))
+
     def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
-        for row in objects[objects[:, [17, 19]].mean(1).argsort()]:
-            tokens += self.told(row, row[SCORE], row[COLOUR], scales.box(row[BOX]), embed)
+        ranks = self.ranks(objects)
+        for number in ranks[:, SCALES["across"]].argsort().tolist():
+            row = objects[number]
+            where = torch.cat([scales.box(row[BOX]), self.ranking(ranks[number], embed)])
+            tokens += self.told(row, row[SCORE], row[COLOUR], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
     def told(self, row: Tensor, score: Tensor, colours: Tensor, where: Tensor, embed: Embed) -> list[Tensor]:
@@ -105,7 +147,14 @@ class ObjectTokens(nn.Module):
 
 
 class TrackTokens(ObjectTokens):
-    """Things [K, 36] followed through a video, by when they come: as objects, but start, end, first and last place."""
+    """Things [K, 36] followed through a video, by when they come: as objects, but start, end, first and last place,
+    the way it goes, and its rank in time."""
+
+    RANKS = 1
+
+    def __init__(self, width: int, languages: int, names: int):
+        super().__init__(width, languages, names)
+        self.ways = nn.Parameter(torch.randn(WAYS, width) * 0.1)
 
     @staticmethod
     def boxes(objects: Tensor) -> Tensor:
@@ -114,18 +163,34 @@ class TrackTokens(ObjectTokens):
         way = torch.cat([torch.minimum(first[:, :2], last[:, :2]), torch.maximum(first[:, 2:], last[:, 2:])], 1)
         return torch.cat([way, first, last])
 
+    @staticmethod
+    def ranks(objects: Tensor) -> Tensor:
+        """In the order in which they come, [K, 1]."""
+        return ranked(objects[:, 16:17])
+
+    @staticmethod
+    def way(row: Tensor) -> int:
+        """0 still, 1 left, 2 right, 3 up, 4 down: the larger of a thing's moves from its first place to its last."""
+        down, across = ((row[22:24] + row[24:26] - row[18:20] - row[20:22]) / 2).tolist()
+        if max(abs(down), abs(across)) < STILL:
+            return 0
+        return (2 if across > 0 else 1) if abs(across) > abs(down) else (4 if down > 0 else 3)
+
     def forward(self, objects: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 36] to tokens [T, D], float32."""
         tokens = []
-        for row in objects[objects[:, 16].argsort()]:
-            where = torch.cat([scales.time(row[16:18]), scales.place(row[18:26])])
+        ranks = self.ranks(objects)
+        for number in ranks[:, 0].argsort().tolist():
+            row = objects[number]
+            moves = [self.ways[self.way(row)][None], self.ranking(ranks[number], embed)]
+            where = torch.cat([scales.time(row[16:18]), scales.place(row[18:26]), *moves])
             tokens += self.told(row, row[26], row[27:36], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
 
 class EventTokens(nn.Module):
     """Events [K, 40] of a sound, in time: a mark, loudness, then what was said, or in each language the sound's name,
-    with start and end behind it."""
+    with start, end and its ranks behind it."""
 
     def __init__(self, width: int, languages: int, names: int, words: int):
         super().__init__()
@@ -135,16 +200,22 @@ class EventTokens(nn.Module):
         self.words: Tensor
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
         self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
+        self.ranking = Numerals(width, len(TIMES))
 
     @staticmethod
     def boxes(events: Tensor) -> Tensor:
         """A sound has none, [0, 4]."""
         return events.new_zeros(0, 4)
 
+    @staticmethod
+    def ranks(events: Tensor) -> Tensor:
+        """From the first, and from the loudest, [K, 2]."""
+        return ranked(torch.stack([events[:, 1], -events[:, 3]], 1))
+
     def forward(self, events: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 40] to tokens [T, D], float32."""
         tokens = []
-        for row in events:
+        for row, ranks in zip(events, self.ranks(events), strict=True):
             said = row[4 : 4 + SAID].long()
             if row[0] > 0.5:
                 said = said[said >= 0]
@@ -152,7 +223,7 @@ class EventTokens(nn.Module):
                 names = [embed(spelling[spelling != NONE]).float()]
             else:
                 names = self.names(row[24:32], row[32:40], embed)
-            when = scales.time(row[1:3])
+            when = torch.cat([scales.time(row[1:3]), self.ranking(ranks, embed)])
             tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
             tokens.append((self.level[0] + row[3] / 10 * self.level[1])[None])
             tokens += [part for name in names for part in (name, when)]
@@ -160,11 +231,12 @@ class EventTokens(nn.Module):
 
 
 class LineTokens(nn.Module):
-    """Lines of text [K, 28] in a picture, from the top: a mark, the words, the box."""
+    """Lines of text [K, 29] in a picture, in reading order: a mark, the words, the box, and what is read for them."""
 
     def __init__(self, width: int):
         super().__init__()
         self.mark = nn.Parameter(torch.randn(width) * 0.1)
+        self.reading = Numerals(width, 1)
 
     @staticmethod
     def boxes(lines: Tensor) -> Tensor:
@@ -172,9 +244,11 @@ class LineTokens(nn.Module):
         return lines[:, :4]
 
     def forward(self, lines: Tensor, embed: Embed, scales: Scales) -> Tensor:
-        """[K, 28] (corners y0 x0 y1 x1, then token numbers filled with -1) to tokens [T, D], float32."""
+        """[K, 29] (corners y0 x0 y1 x1, token numbers filled with -1, a reading or -1) to tokens [T, D], float32."""
         tokens = []
         for row in lines:
-            words = row[4:].long()
+            words = row[4 : 4 + LINE_TOKENS].long()
             tokens += [self.mark[None], embed(words[words >= 0]).float(), scales.box(row[:4])]
+            if row[-1] >= 0:
+                tokens.append(self.reading.written(round(float(row[-1])), embed))
         return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])

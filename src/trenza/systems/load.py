@@ -117,8 +117,8 @@ def things(tokenizer: Tokenizer) -> Things:
     """The default's senses: the shipped detectors of objects and of events, a reader of text, a finder of figures."""
     eyes = objects()
     return Things(
-        eyes.detect, eyes.whole, events(whisper()).detect, LineReader(tokenizer.encode).read,
-        partial(figures, first=len(eyes.config.names)), partial(follow, eyes),
+        eyes.detect, eyes.whole, events(whisper()).detect, LineReader().read,
+        partial(figures, first=len(eyes.config.names)), partial(follow, eyes), tokenizer.encode,
     )  # fmt: skip
 
 

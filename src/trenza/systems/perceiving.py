@@ -14,6 +14,8 @@ from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import square
 from trenza.systems.examples import Medium
+from trenza.towers import pages
+from trenza.towers.pages import Line
 
 PIXELS = 256  # a side, of the square that detectors see
 FRAMES = 16  # looked at, of a video, evenly
@@ -23,15 +25,17 @@ PAGE_LINES = 3  # of text that a drawn page has at least; a letter or two are re
 @dataclass(frozen=True)
 class Things:
     """objects: squares [N, S, S, 3] to [K, 30] each; whole: one square to at most a row for all of it, where nothing
-    stands out; events: samples [N] to [K, 40]; lines: pixels to [K, 28]; figures: pixels and their lines to [K, 30];
-    tracks: frames [T, S, S, 3], their times and the end to [K, 36]."""
+    stands out; events: samples [N] to [K, 40]; lines: pixels to what is written; figures: pixels and the boxes of lines
+    [L, 4] to [K, 30]; tracks: frames [T, S, S, 3], their times and the end to [K, 36]; encode: text to tokens of the
+    language model."""
 
     objects: Callable[[Tensor], list[Tensor]]
     whole: Callable[[Tensor], Tensor]
     events: Callable[[Tensor], Tensor]
-    lines: Callable[[np.ndarray], Tensor]
+    lines: Callable[[np.ndarray], list[Line]]
     figures: Callable[[np.ndarray, Tensor], Tensor]
     tracks: Callable[[Tensor, np.ndarray, float], Tensor]
+    encode: Callable[[str], list[int]]
 
     def __call__(self, signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
         """For each signal its media: two for a picture, one for a sound, one for a video and one for its sound."""
@@ -41,13 +45,15 @@ class Things:
         if isinstance(signal, Image):
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
-            lines = self.lines(pixels)
+            lines = pages.in_reading_order(self.lines(pixels))
             found = self.objects(torch.from_numpy(pixels)[None])[0]
             if len(lines) >= PAGE_LINES:  # elsewhere flat parts of a drawn thing look like figures
-                found = torch.cat([found, self.figures(pixels, lines)])
+                boxes = torch.tensor([line.box for line in lines])
+                lines, figures = pages.joined(lines, self.figures(pixels, boxes))
+                found = torch.cat([found, figures])
             elif not len(found):
                 found = self.whole(torch.from_numpy(pixels))
-            return [Medium("image", found[None]), Medium("lines", lines[None])]
+            return [Medium("image", found[None]), Medium("lines", pages.rows(lines, self.encode)[None])]
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
         if isinstance(signal, Video):

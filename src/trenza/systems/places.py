@@ -119,11 +119,6 @@ class Places:
             return tokens[: tokens.index(self.seen) + 1]
         return [*tokens[:LOOKS], self.seen] if not tokens or self._looking(tokens) else []
 
-    def given(self, answer: list[int]) -> tuple[list[int], list[int]]:
-        """An answer's evidence, and what is to be read off it: the rationale, SEEN and the answer itself."""
-        cut = self._behind(answer)
-        return answer[:cut], answer[cut:]
-
     def _behind(self, answer: Sequence[int]) -> int:
         """Where the last place before SEEN ends."""
         end = answer.index(self.seen) if self.seen in answer else len(answer)

@@ -42,7 +42,7 @@ def kind(fill: float, wide: float, high: float) -> int:
 def figures(pixels: np.ndarray, lines: Tensor, first: int) -> Tensor:
     """uint8 [H, W, 3] to float32 [K, 30] as objects are, K at most 16, the largest first.
 
-    lines: what was read, [L, 28]: letters are no figures. first: the number of the first of NAMES.
+    lines: boxes of what was read, [L, 4]: letters are no figures. first: the number of the first of NAMES.
     """
     height, width = pixels.shape[:2]
     flat = (pixels.astype(np.int32) @ np.array([65536, 256, 1])).astype(np.int32)

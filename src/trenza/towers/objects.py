@@ -18,7 +18,8 @@ from trenza.errors import WeightsError
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 
 RIVALS = 8  # likeliest names that are kept of each object
-EDGE = 0.05  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
+EDGE = 0.08  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
+FILLS = 0.15  # of a side, that a box may be off from all of the picture to fill it
 COLOURS = 9  # its own, then `data/worlds/drawing.COLOURS` in order
 COLUMNS = 2 * RIVALS + 4 + 1 + COLOURS  # of a row; see `ObjectDetector.detect`
 MOST = 16  # objects of one picture
@@ -185,6 +186,7 @@ class ObjectDetector(nn.Module):
             if self.keys is not None and (one := alone(found)) is not None:
                 whole = self.gist(picture[None])[None]
                 found = told(whole, *(part[one : one + 1] for part in (boxes, scores, colours)))
+            found[:, BOX] = inset(found[:, BOX])
             rows.append(found)
         return rows
 
@@ -193,7 +195,7 @@ class ObjectDetector(nn.Module):
         """A square without anything that stands out, uint8 [H, W, 3], as one thing [1, 30]; none [0, 30] if unsure."""
         if self.keys is None:
             return torch.zeros(0, COLUMNS)
-        box = torch.tensor([[EDGE, EDGE, 1 - EDGE, 1 - EDGE]])
+        box = inset(torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
         names = self.gist(pixels[None])[None]
         sure = names.amax(1)
         if float(sure) < self.config.least:
@@ -252,6 +254,12 @@ def standing(scores: Tensor, boxes: Tensor, least: float) -> tuple[Tensor, Tenso
         if len(chosen) < MOST and (not chosen or float(overlap(boxes[i : i + 1], boxes[chosen]).max()) < SAME):
             chosen.append(i)
     return scores[chosen], boxes[chosen]
+
+
+def inset(boxes: Tensor) -> Tensor:
+    """Boxes [K, 4]; those that fill the picture, a little inside it."""
+    fills = (boxes - torch.tensor([0.0, 0.0, 1.0, 1.0])).abs().amax(1, keepdim=True) < FILLS
+    return torch.where(fills, boxes.clamp(EDGE, 1 - EDGE), boxes)
 
 
 def alone(rows: Tensor) -> int | None:

@@ -1,9 +1,11 @@
-"""Single things, words and sounds, as people show them first: imagined, and perceived with the detectors' errors.
+"""Media that never were, perceived with the detectors' errors: nothing is drawn or heard, so they cost little.
 
-Worlds show several things at once. What one picture, two pictures, a voice or a clip of one thing hold is asked here in
-the words of newcomers (`questions.py`), with what isn't there and where it is; nothing is drawn or heard.
+Single things, words and sounds, as people show them first: worlds show several at once. What one picture, two pictures,
+a voice or a clip of one thing hold is asked in the words of newcomers (`questions.py`), with what isn't there and where
+it is. And scenes and recordings of several, asked what has to be judged (`drills.py`): that takes the most examples.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,31 +14,38 @@ import numpy as np
 from trenza.align import drills
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
-from trenza.align.drills import Known
+from trenza.align.drills import Drill, Known
 from trenza.align.lexicon import Lexicon
 from trenza.align.questions import HINTS, OF_PAIRS
 from trenza.align.simulated import Simulated
 from trenza.align.truths import named, place, things
 from trenza.conversation import WHOLE, Evidence
 from trenza.data.worlds.asking import box_text, point_text
+from trenza.data.worlds.drawing import COLOURS
 from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
+from trenza.towers.objects import EDGE
 
 PRESENT = {
     "en": ("Is there {} in the picture?", "Is this {}?", "Do you see {} here?", "Is {} shown?"),
     "es": ("¿Hay «{}» en la imagen?", "¿Es esto «{}»?", "¿Se ve «{}» aquí?"),
 }
-KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video")
+KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video") + ("scene",) * 4 + ("recording",)
 ENGLISH = 0.6  # of them
-MOST = 5  # questions about one
+MOST = 5  # different names in one
+PAINTED = 0.6  # of a scene's things
+JUDGED: dict[str, tuple[Drill, ...]] = {
+    "scene": (*(drills.side_by_side,) * 3, *(drills.sizes,) * 2, drills.colours, drills.numbers, drills.presence),
+    "recording": (*(drills.order,) * 2, *(drills.loudness,) * 2),
+}
 SECONDS, FRAMES = 3.0, 12  # of a clip
 Truth = dict[str, Any]
 
 
 def _box(rng: np.random.Generator) -> list[float]:
     """Most of a picture."""
-    x0, y0 = rng.uniform(0.0, 0.25, 2)
-    x1, y1 = rng.uniform(0.75, 1.0, 2)
+    x0, y0 = rng.uniform(EDGE, 0.25, 2)
+    x1, y1 = rng.uniform(0.75, 1 - EDGE, 2)
     return [float(v) for v in (x0, y0, x1, y1)]
 
 
@@ -55,8 +64,36 @@ def _video(name: str, rng: np.random.Generator) -> Truth:
     return {"times": times, "objects": [{"name": name, "boxes": [_box(rng)] * FRAMES}], "sounds": []}
 
 
+def _small(rng: np.random.Generator) -> list[float]:
+    width, height = rng.uniform(0.12, 0.4, 2)
+    x, y = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
+    return [float(v) for v in (x, y, x + width, y + height)]
+
+
+def _scene(names: list[str], rng: np.random.Generator) -> Truth:
+    """Each name once, now and then the first several times."""
+    more = int(rng.integers(4)) if rng.random() < 0.4 else 0
+    objects = []
+    for name in [*names, *names[:1] * more]:
+        x0, y0, x1, y1 = box = _small(rng)
+        colour = list(COLOURS)[rng.integers(len(COLOURS))] if rng.random() < PAINTED else ""
+        objects.append({"name": name, "box": box, "size": math.sqrt((x1 - x0) * (y1 - y0)), "colour": colour})
+    return {"objects": objects}
+
+
+def _recording(names: list[str], said: list[bool], rng: np.random.Generator) -> Truth:
+    """One behind the other, in any order."""
+    sounds, end = [], 0.0
+    for i in rng.permutation(len(names)):
+        start = end + float(rng.uniform(0.1, 0.5))
+        end = start + float(rng.uniform(0.2, 0.9))
+        loud = float(10 ** rng.uniform(-1.7, -0.7))
+        sounds.append({"name": names[i], "said": said[i], "start": start, "end": end, "rms": loud})
+    return {"sounds": sounds}
+
+
 class Asking:
-    """Questions about imagined media of one thing each, in their language."""
+    """Questions about imagined media, in their language."""
 
     def __init__(self, truth: tuple[Truth, ...], language: str, missing: str, rng: np.random.Generator):
         self.truth, self.language, self.missing, self.rng = truth, language, missing, rng
@@ -118,35 +155,50 @@ class Asking:
     def video(self) -> list[Asked | None]:
         return [self.name(self.one_of(VIDEOS[self.language])) for _ in range(2)]
 
+    def scene(self) -> list[Asked | None]:
+        return [drill(self.known) for drill in self.known.shuffled(JUDGED["scene"])]
 
-def imagined(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Truth, ...], list[Asked]]]:
+    def recording(self) -> list[Asked | None]:
+        return [drill(self.known) for drill in self.known.shuffled(JUDGED["recording"])]
+
+
+def _truth(kind: str, names: list[str], sounds: list[str], rng: np.random.Generator) -> tuple[Truth, ...]:
+    """Of media of one of KINDS, from names of things and of sounds that are all different."""
+    match kind:
+        case "picture":
+            return (_picture(names[0], rng),)
+        case "pictures":
+            return (_picture(names[0], rng), _picture(names[1], rng))
+        case "video":
+            return (_video(names[0], rng),)
+        case "voice":
+            return (_sound(names[0], True, rng),)
+        case "sound":
+            return (_sound(sounds[0], False, rng),)
+        case "scene":
+            return (_scene(names[: int(rng.integers(2, 6))], rng),)
+    said = [bool(rng.random() < 0.5) for _ in range(int(rng.integers(2, 4)))]
+    return (_recording([(names if spoken else sounds)[i] for i, spoken in enumerate(said)], said, rng),)
+
+
+def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Truth, ...], list[Asked]]]:
     """Without end: what imagined media hold, and what is asked of them."""
     while True:
         language, column = ("en", 0) if rng.random() < ENGLISH else ("es", 1)
         kind = KINDS[rng.integers(len(KINDS))]
-        one, two, missing = (lexicon.names[i][column] for i in rng.choice(len(lexicon.names), 3, replace=False))
-        truth: tuple[Truth, ...]
-        if kind == "picture":
-            truth = (_picture(one, rng),)
-        elif kind == "pictures":
-            truth = (_picture(one, rng), _picture(two, rng))
-        elif kind == "video":
-            truth = (_video(one, rng),)
-        elif kind == "voice":
-            truth = (_sound(one, True, rng),)
-        else:
-            truth = (_sound(lexicon.sounds[rng.integers(len(lexicon.sounds))][column], False, rng),)
+        *names, missing = (lexicon.names[i][column] for i in rng.choice(len(lexicon.names), MOST + 1, replace=False))
+        sounds = [lexicon.sounds[i][column] for i in rng.choice(len(lexicon.sounds), MOST, replace=False)]
+        truth = _truth(kind, names, sounds, rng)
         asking = Asking(truth, language, missing, rng)
         some: list[Asked | None] = getattr(asking, kind)()
-        made = {asked.question: asked for asked in some if asked is not None}
-        yield truth, list(made.values())[:MOST]
+        yield truth, list({asked.question: asked for asked in some if asked is not None}.values())
 
 
 def perceived(
     count: int, lexicon: Lexicon, simulated: Simulated, rng: np.random.Generator
 ) -> Iterator[tuple[tuple[Medium, ...], tuple[Asked, ...]]]:
     """So many of them as conversations: media as the detectors would perceive them, and questions."""
-    some = imagined(lexicon, rng)
+    some = made(lexicon, rng)
     for _ in range(count):
         truth, asked = next(some)
         yield tuple(m for t in truth for m in simulated.medium(t, rng)), tuple(asked)

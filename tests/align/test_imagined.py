@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from trenza.align import assemble, singles
+from trenza.align import assemble, imagined
 from trenza.align import recipe as recipes
-from trenza.align.feeding import Feed
+from trenza.align.feeding import Feed, ranks
 from trenza.align.lexicon import Lexicon
 from trenza.align.simulated import Simulated
 from trenza.align.trainer import Trainer
 from trenza.align.truths import things
-from trenza.bridges.perceived import OBJECT_COLUMNS
+from trenza.bridges.perceived import OBJECT_COLUMNS, SCALES, TIMES
 from trenza.errors import UsageError
 from trenza.systems.abstaining import abstained
 from trenza.systems.examples import Medium
@@ -33,11 +33,11 @@ def simulated() -> Simulated:
 
 def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
     answers, kinds = Counter(), Counter()
-    for truth, asked in islice(singles.imagined(LEXICON, np.random.default_rng(2)), 600):
+    for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 600):
         names = [things(t)[0]["name"] for t in truth]
-        kinds[len(truth), *truth[0]] += 1
-        assert 0 < len(asked) <= singles.MOST
-        for one in asked:
+        several = len(things(truth[0])) > 1
+        kinds[several, len(truth), *truth[0]] += 1
+        for one in [] if several else asked:
             named = next((n for n in names if n in one.question), "")
             if one.answer in ("yes", "sí", "no"):
                 assert (one.answer != "no") == bool(named), one
@@ -48,9 +48,22 @@ def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
             elif one.answer in names:
                 assert names[one.evidence[0].part] == one.answer
                 answers["name"] += 1
-    assert len(kinds) == 4 and min(kinds.values()) > 20
+    assert len(kinds) == 6 and min(kinds.values()) > 20
     assert min(answers[k] for k in ("yes", "sí", "absent", "name")) > 40
     assert 0.35 < answers["no"] / (answers["yes"] + answers["sí"] + answers["no"]) < 0.65
+
+
+def test_of_scenes_and_recordings_is_asked_what_has_to_be_judged_and_the_larger_comes_before_the_smaller():
+    sim, rng, found = simulated(), np.random.default_rng(3), Counter()
+    for media, asked in imagined.perceived(800, LEXICON, sim, rng):
+        for one in asked:
+            told = ranks(media, one) if one.along else ""
+            if told and one.rationale:  # the name of the one that surpasses
+                found[one.along, (told[0] < told[1]) == (one.named[0].strip() == one.rationale.strip())] += 1
+    for along in (*SCALES, *TIMES):
+        right, wrong = found[along, True], found[along, False]
+        assert right > 20 and wrong < 0.1 * right, found  # detectors err by a little
+    assert sum(found.values()) > 200
 
 
 def seen(*given) -> tuple:
@@ -58,15 +71,15 @@ def seen(*given) -> tuple:
     return (lambda some: [(Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS)),)] * len(some)), "nothing"
 
 
-def test_a_training_learns_singles_beside_its_data(recipe, tiny, monkeypatch):
+def test_a_training_learns_what_is_imagined_beside_its_data(recipe, tiny, monkeypatch):
     parts = replace(tiny(), lexicon=lambda: LEXICON)
     monkeypatch.setattr(assemble, "simulator", lambda *given: simulated())
     monkeypatch.setattr(assemble, "look_with", seen)
-    given = recipes.load(recipe, ["perceive=simulated", "singles=6", "batch=4"])
+    given = recipes.load(recipe, ["perceive=simulated", "imagined=6", "batch=4"])
     training = Trainer(given, parts)
     batch = next(iter(training.feed))
     some, data = batch[:6], batch[6:]
-    assert len(data) == 4 and all(e.media and 0 < len(e.turns) <= singles.MOST for e in some)
+    assert len(data) == 4 and all(e.media and e.turns for e in some)
     assert any(len(e.media[0].features[0]) for e in some)
     asked = [[t.question for t in e.turns] for e in some]
     again = next(iter(Trainer(given, parts).feed))[:6]
@@ -76,6 +89,6 @@ def test_a_training_learns_singles_beside_its_data(recipe, tiny, monkeypatch):
     assert len(next(iter(half))) == 3 + 2
 
 
-def test_singles_are_for_systems_that_perceive_things(recipe, tiny):
+def test_what_is_imagined_is_for_systems_that_perceive_things(recipe, tiny):
     with pytest.raises(UsageError, match="perceive: things, or leave it out"):
-        Trainer(recipes.load(recipe, ["singles=4"]), tiny())
+        Trainer(recipes.load(recipe, ["imagined=4"]), tiny())
