@@ -42,16 +42,17 @@ def test_whatever_a_model_likes_its_evidence_is_well_formed_and_was_perceived(se
         shares = kinds[(torch.bucketize(may, edges, right=True) - 1).numpy()]
         return rng.choice(may.numpy(), p=shares / shares.sum())
 
-    looking = Looking(PLACES, SIZE, ROWS, spans=bool(seed % 2), media=2)
+    looking = Looking(PLACES, SIZE, [ROWS, ROWS[1:]], spans=bool(seed % 2))
     tokens = written(looking, choose)
     assert tokens[-1] == PLACES.seen and len(tokens) <= p.LOOKS + 1
     _, found = PLACES.read(tokens, lambda _: "")
     boxes = [e.where for e in found if isinstance(e.where, Box)]
     nearest = [min(range(5), key=lambda i: apart((*BOXES, WHOLE)[i], box)) for box in boxes]
+    placed = [(e.part, i) for e, i in zip([e for e in found if isinstance(e.where, Box)], nearest, strict=True)]
     assert len(found) == sum(token in looking.medium for token in tokens), "none is turned over"
     assert all(e.part < 2 for e in found)
     assert all(apart((*BOXES, WHOLE)[i], box) < 0.03 for i, box in zip(nearest, boxes, strict=True))
-    assert len(set(nearest)) == len(boxes), "no place twice"
+    assert len(set(placed)) == len(boxes) and (1, 0) not in placed, "no place twice, none of another medium"
     assert bool(seed % 2) or len(boxes) == len(found)
 
 
@@ -59,14 +60,14 @@ def test_what_training_writes_may_be_written():
     given = (*(Evidence(0, b) for b in BOXES), Evidence(1, Span(1.0, 2.5)))
     for names, rationale in (((), ()), ([[1], [], [4] * p.NAME, [5]], [7, 8])):
         tokens = [*PLACES.evidence(given, rationale, names), 9, 9]
-        looking = Looking(PLACES, SIZE, ROWS)
+        looking = Looking(PLACES, SIZE, [ROWS, ROWS[:0]])
         for at, token in enumerate(tokens):
             may = looking(tokens[:at], END)
             assert may is None or bool(may[token]), (at, token)
 
 
 def test_having_looked_everywhere_is_told_first_or_not_at_all():
-    looking = Looking(PLACES, SIZE, ROWS, spans=False)
+    looking = Looking(PLACES, SIZE, [ROWS], spans=False)
     medium, corner = PLACES.base + p.BINS + p.STEPS, PLACES.place(WHOLE)[0]
     first, later = looking([medium], END), looking([medium, *PLACES.place(BOXES[0]), medium], END)
     assert first is not None and later is not None and first[corner] and not later[corner]
@@ -75,7 +76,7 @@ def test_having_looked_everywhere_is_told_first_or_not_at_all():
 
 
 def test_two_things_at_one_place_are_two():
-    twice = Looking(PLACES, SIZE, ROWS[[0, 0]], spans=False)
+    twice = Looking(PLACES, SIZE, [ROWS[[0, 0]]], spans=False)
     medium = PLACES.base + p.BINS + p.STEPS
     one = [medium, *PLACES.place(BOXES[0])]
     after_one, after_two = twice([*one, medium], END), twice([*one, *one, medium], END)
@@ -94,7 +95,7 @@ def test_a_system_without_boxes_points_anywhere_and_no_more_than_it_learned():
 
 
 def test_answers_are_free_but_for_a_fifth_number():
-    looking = Looking(PLACES, SIZE, ROWS)
+    looking = Looking(PLACES, SIZE, [ROWS])
     assert all(looking(tokens, END) is None for tokens in ([3, 4], [PLACES.seen, 3]))
     may = looking([PLACES.seen, *PLACES.place(BOXES[0])], END)
     assert may is not None and not may[BASE : BASE + p.BINS].any() and may[:BASE].all()

@@ -139,9 +139,12 @@ class Llava(DecoderSystem):
         spans = any(medium.kind in ("audio", "video") for medium in media)
         if any(self.config.bridges[medium.kind].kind in ("linear", "mlp") for medium in media):
             return Looking(self.places, self.language.size)
-        boxes = [self.bridges[m.kind].boxes(rows) for m in media for rows in m.features.float()]  # type: ignore[operator]
-        parts = sum(medium.kind != "lines" for medium in media)  # a picture's lines are no medium of their own
-        return Looking(self.places, self.language.size, torch.cat([torch.zeros(0, 4), *boxes]), spans, parts)
+        parts: list[list[Tensor]] = []
+        for medium in media:
+            if medium.kind != "lines" or not parts:  # a picture's lines are no medium of their own
+                parts.append([])
+            parts[-1] += [self.bridges[medium.kind].boxes(rows) for rows in medium.features.float()]  # type: ignore[operator]
+        return Looking(self.places, self.language.size, [torch.cat(own) for own in parts], spans)
 
     # --- learning ---------------------------------------------------------------------------------
 

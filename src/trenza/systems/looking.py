@@ -5,8 +5,8 @@
 Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
 Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
 That it looked everywhere, as for what isn't there, comes first or not at all: behind a place it would deny it.
-Not checked: which of several pictures a box was perceived in, and times beyond their order. A thing of a video has
-three places: its way, its first and its last. PaLI, which decodes by itself, isn't held to this.
+Not checked: times beyond their order. A thing of a video has three places: its way, its first and its last. PaLI, which
+decodes by itself, isn't held to this.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,23 +26,20 @@ NEAR = 3  # bins that a corner may be from what was perceived
 class Looking:
     """`Allowed` of one example.
 
-    size: of the vocabulary with all that was added. boxes: what was perceived in its media, [n, 4] as y0 x0 y1 x1 in
-    0..1; None where a system doesn't perceive by boxes, and may point anywhere. spans: times may be given. media: how
-    many can be pointed into.
+    size: of the vocabulary with all that was added. boxes: what was perceived in each medium, [n, 4] as y0 x0 y1 x1 in
+    0..1; None where a system doesn't perceive by boxes, and may point anywhere. spans: times may be given.
     """
 
-    def __init__(
-        self, places: Places, size: int, boxes: Tensor | None = None, spans: bool = True, media: int = MEDIA
-    ):  # fmt: skip
+    def __init__(self, places: Places, size: int, boxes: Sequence[Tensor] | None = None, spans: bool = True):
         self.places, self.size, self.spans = places, size, spans
         base = places.base
         self.position, self.time = range(base, base + BINS), range(base + BINS, base + BINS + STEPS)
         self.medium = range(base + BINS + STEPS, base + BINS + STEPS + MEDIA)
-        self.beyond = slice(self.medium.start + media, self.medium.stop)
-        self.there: list[list[int]] | None = None
+        self.there: list[list[list[int]]] | None = None  # corners of each medium's boxes
         if boxes is not None:
-            there = ([places.position(v) for v in box] for box in boxes.tolist())
-            self.there = [box for box in there if box[0] <= box[2] and box[1] <= box[3]]
+            there = [[[places.position(v) for v in box] for box in own.tolist()] for own in boxes[:MEDIA]]
+            self.there = [[box for box in own if box[0] <= box[2] and box[1] <= box[3]] for own in there]
+        self.beyond = slice(self.medium.start + (MEDIA if self.there is None else len(self.there)), self.medium.stop)
 
     def __call__(self, tokens: Sequence[int], end: int) -> Tensor | None:
         if self.places.seen in tokens:
@@ -63,27 +60,32 @@ class Looking:
         if not placed:
             may[words] = name < NAME
             may[self.time.start : self.time.stop - 1] = self.spans
-            self._point(may, tokens, placed, len(begun) == 1)
+            self._point(may, tokens, placed, begun)
         elif placed[0] in self.position and len(placed) < CORNERS:
-            self._point(may, tokens, placed, len(begun) == 1)
+            self._point(may, tokens, placed, begun)
         elif placed[0] in self.time and len(placed) < 2:
             may[placed[0] + 1 : self.time.stop] = True
         else:
             may[words] = len(rationale) < RATIONALE
             may[self.places.seen] = True
-            more = self.spans or self.there is None or bool(self._left(tokens))
-            may[self.medium.start : self.medium.stop] = more and len(begun) < MOST_EVIDENCE and not rationale
+            if len(begun) < MOST_EVIDENCE and not rationale:
+                for part, medium in enumerate(self.medium):
+                    may[medium] = self.spans or self.there is None or bool(self._left(tokens, part))
         may[self.beyond] = False
         if 0 <= end != self.places.seen:
             may[end] = False
         return may
 
-    def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int], first: bool) -> None:
-        """Allow what goes on with a box that is left, or nearly so: what is told apart by its x may share its y."""
+    def _point(self, may: Tensor, tokens: Sequence[int], placed: list[int], begun: list[int]) -> None:
+        """Allow what goes on with a box that is left, or nearly so: what is told apart by its x may share its y.
+
+        begun: where each evidence began, the last being this one.
+        """
         if self.there is None:
             may[self.position.start : self.position.stop] = True
             return
-        for box in [*self._left(tokens), *([self.places.place(WHOLE)] if first else [])]:
+        left = self._left(tokens, tokens[begun[-1]] - self.medium.start)
+        for box in [*left, *([self.places.place(WHOLE)] if len(begun) == 1 else [])]:
             if _apart(box, placed) <= NEAR:
                 low, high = box[len(placed)] - NEAR, box[len(placed)] + NEAR
                 if len(placed) < 2:  # room is left for the other corner, which lies behind
@@ -92,13 +94,16 @@ class Looking:
                     low = max(low, placed[-2] + 1)
                 may[max(low, self.position.start) : min(high + 1, self.position.stop)] = True
 
-    def _left(self, tokens: Sequence[int]) -> list[list[int]]:
-        """What was perceived and isn't pointed at yet."""
-        left = list(self.there or ())
+    def _left(self, tokens: Sequence[int], part: int) -> list[list[int]]:
+        """What was perceived in a medium and isn't pointed at yet."""
+        left = list(self.there[part]) if self.there is not None and part < len(self.there) else []
         run: list[int] = []
+        about = -1
         for token in tokens:
+            if token in self.medium:
+                about = token - self.medium.start
             run = [*run, token] if token in self.position else []
-            if len(run) == CORNERS and left:
+            if len(run) == CORNERS and left and about == part:
                 nearest = min(left, key=lambda box: _apart(box, run))
                 if _apart(nearest, run) <= NEAR:
                     left.remove(nearest)
