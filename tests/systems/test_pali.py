@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from trenza.errors import UsageError
+from trenza.layers import lowrank
 from trenza.layers.block import BlockConfig
 from trenza.systems.examples import Example, Medium, Turn
 from trenza.systems.llava import BridgeConfig
@@ -81,6 +82,19 @@ def test_it_learns_what_can_only_be_seen(dtype, rank):
         optimizer.step()
     for kind in range(4):
         assert pali.generate(example(kind, Turn([10, 2], []), seed=99), END, 3) == [20 + kind]
+
+
+def test_updates_are_merged_into_each_half_though_the_halves_share_what_is_frozen():
+    pali = make(torch.float32, rank=4)
+    torch.manual_seed(1)
+    for name, parameter in pali.trained().items():
+        if name.endswith(".up"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    asked, said = example(0, TURNS[0]), [TURNS[0].answer, [23, END]]
+    before = pali.score(asked, said)
+    lowrank.merge(pali)
+    assert not any(name.endswith(".up") for name in pali.state_dict())
+    assert torch.allclose(before, pali.score(asked, said), atol=1e-4)
 
 
 def test_a_medium_it_was_not_made_for_is_refused(pali):

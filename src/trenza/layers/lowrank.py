@@ -31,10 +31,11 @@ def adapt(model: nn.Module, rank: int, seed: int = 0) -> None:
 
 @torch.no_grad()
 def merge(model: nn.Module) -> None:
-    """Add each update to its matrix and put the plain linear layer back, in place."""
+    """Put plain linear layers back, each with its update added; a matrix that others share is left as it is."""
     for owner, name, updated in _children(model, LowRank):
         weight = updated.linear.weight
-        weight.copy_((weight.float() + updated.up @ updated.down).to(weight.dtype))
+        whole = (weight.float() + updated.up @ updated.down).to(weight.dtype)
+        updated.linear.weight = nn.Parameter(whole, requires_grad=False)
         setattr(owner, name, updated.linear)
 
 

@@ -16,6 +16,7 @@ from trenza.checkpoints.folder import fill, load_folder, read_config
 from trenza.checkpoints.settings import parse
 from trenza.checkpoints.tokenizer import Tokenizer
 from trenza.errors import WeightsError
+from trenza.layers.lowrank import merge
 from trenza.systems import imported
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.blip2 import Blip2, Blip2Config
@@ -49,7 +50,7 @@ CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 THRESHOLD = "support_threshold"  # in config.json, in nats: `align/calibrate.py` puts it there
-THINGS = 3  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
+THINGS = 4  # of `Things` and what has no weights (lines, figures, tracks): counts up when it changes
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -165,13 +166,14 @@ def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingRespo
 
 
 def _around(folder: Path, config: dict[str, Any], dtype: torch.dtype = torch.bfloat16) -> tuple[Any, Tokenizer]:
-    """A trained system around the pinned language model, and its tokenizer."""
+    """A trained system around the pinned language model, its updates merged, and its tokenizer."""
     make, settings = TRAINED[config["system"]]
     own = {key: value for key, value in config.items() if key not in ("system", THRESHOLD)}
     parsed: Any = parse(settings, own, f"{folder}/config.json: config")
     words, tokenizer = language(dtype)
     model = make(parsed, words)
     fill_trained(model, load_folder(folder)[1], folder)
+    merge(model)
     return model.eval().requires_grad_(False), tokenizer
 
 
