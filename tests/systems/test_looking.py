@@ -58,8 +58,9 @@ def test_whatever_a_model_likes_its_evidence_is_well_formed_and_was_perceived(se
 
 def test_what_training_writes_may_be_written():
     given = (*(Evidence(0, b) for b in BOXES), Evidence(1, Span(1.0, 2.5)))
-    for names, rationale in (((), ()), ([[1], [], [4] * p.NAME, [5]], [7, 8])):
-        tokens = [*PLACES.evidence(given, rationale, names), 9, 9]
+    for names, rationale, ranks in (((), (), ()), ([[1], [], [4] * p.NAME, [5], []], [7, 8], [[3]] * 5)):
+        tokens = [*PLACES.evidence(given, rationale, names, ranks), 9, 9]
+        assert len(PLACES.read(tokens, lambda _: "")[1]) == len(given)
         looking = Looking(PLACES, SIZE, [ROWS, ROWS[:0]])
         for at, token in enumerate(tokens):
             may = looking(tokens[:at], END)

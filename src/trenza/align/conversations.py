@@ -25,7 +25,8 @@ class Asked:
 
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
     named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
-    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are.
+    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are. ranks: what each
+    was perceived to have on it.
     """
 
     question: str
@@ -34,6 +35,7 @@ class Asked:
     rationale: str = ""
     named: tuple[str, ...] = ()
     along: str = ""
+    ranks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,5 +155,5 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
         return Turn(question, [*encode(said.answer), end])
     rationale = encode(said.rationale) if said.rationale else []
     names = [encode(name) if name else [] for name in said.named]
-    looks = places.evidence(said.evidence, rationale, names)
+    looks = places.evidence(said.evidence, rationale, names, [encode(str(rank)) for rank in said.ranks])
     return Turn(question, [*looks, *places.write(said.answer, encode, spans), end])

@@ -75,8 +75,8 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
     return ()
 
 
-def ranks(media: tuple[Medium, ...], said: Asked) -> str:
-    """The ranks, a digit each, that things compared were perceived to have; none where one of them wasn't perceived."""
+def ranks(media: tuple[Medium, ...], said: Asked) -> tuple[int, ...]:
+    """The ranks, up to nine, that things compared were perceived to have; none where one of them wasn't perceived."""
     own = [m for m in media if m.kind != "lines"]
     told = []
     for e in said.evidence:
@@ -88,12 +88,12 @@ def ranks(media: tuple[Medium, ...], said: Asked) -> str:
             there, where = rows[:, 1:3], [e.where.start, e.where.end]
             ranked = EventTokens.ranks(rows)[:, TIMES[said.along]]
         else:
-            return ""
+            return ()
         apart = (there - torch.tensor(where)).abs().amax(1)
         if not len(rows) or float(apart.min()) > SAME:
-            return ""
-        told.append(int(ranked[apart.argmin()]))
-    return "".join(str(min(rank, DIGITS - 1)) for rank in told) if len(set(told)) == len(told) else ""
+            return ()
+        told.append(min(int(ranked[apart.argmin()]), DIGITS - 1))
+    return tuple(told) if len(set(told)) == len(told) else ()
 
 
 class Feed:
@@ -163,7 +163,7 @@ class Feed:
         if self.places and not said.evidence:
             said = replace(said, evidence=found(media))
         if said.along:
-            said = replace(said, rationale=ranks(media, said) + said.rationale)
+            said = replace(said, ranks=ranks(media, said))
         return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:

@@ -46,9 +46,10 @@ class Scales:
     place: Scale
     time: Scale
 
-    def box(self, corners: Tensor) -> Tensor:
-        """y0 x0 y1 x1 to six tokens: the corners, and the middle's y and x, for who is asked to point."""
-        return self.place(torch.cat([corners, (corners[:2] + corners[2:]) / 2]))
+    def box(self, corners: Tensor) -> tuple[Tensor, Tensor]:
+        """y0 x0 y1 x1 to the corners' tokens, and the middle's y and x, for who is asked to point."""
+        four, middle = self.place(torch.cat([corners, (corners[:2] + corners[2:]) / 2])).split([4, 2])
+        return four, middle
 
 
 def spelled(texts: Sequence[str], encode: Callable[[str], list[int]]) -> Tensor:
@@ -98,7 +99,7 @@ class Numerals(nn.Module):
 
 
 class ObjectTokens(nn.Module):
-    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, box, ranks.
+    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, corners, ranks, middle.
 
     What is asked of a name stands right behind it, in either language, so that the language model finds it as it finds
     what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
@@ -133,7 +134,8 @@ class ObjectTokens(nn.Module):
         ranks = self.ranks(objects)
         for number in ranks[:, SCALES["across"]].argsort().tolist():
             row = objects[number]
-            where = torch.cat([scales.box(row[BOX]), self.ranking(ranks[number], embed)])
+            corners, middle = scales.box(row[BOX])
+            where = torch.cat([corners, self.ranking(ranks[number], embed), middle])
             tokens += self.told(row, row[SCORE], row[COLOUR], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
@@ -248,7 +250,7 @@ class LineTokens(nn.Module):
         tokens = []
         for row in lines:
             words = row[4 : 4 + LINE_TOKENS].long()
-            tokens += [self.mark[None], embed(words[words >= 0]).float(), scales.box(row[:4])]
+            tokens += [self.mark[None], embed(words[words >= 0]).float(), *scales.box(row[:4])]
             if row[-1] >= 0:
                 tokens.append(self.reading.written(round(float(row[-1])), embed))
         return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])

@@ -1,6 +1,6 @@
 """What may come next while a system looks: evidence has a form, and boxes point only at what was perceived, each once.
 
-    (medium, up to NAME words of what is there, its place) up to MOST_EVIDENCE times, up to RATIONALE words, SEEN
+    (medium, up to NAME words of what is there, its place, RANK) up to MOST_EVIDENCE times, up to RATIONALE words, SEEN
 
 Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
 Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from trenza.conversation import WHOLE
-from trenza.systems.places import BINS, MEDIA, MOST_EVIDENCE, NAME, RATIONALE, STEPS, Places
+from trenza.systems.places import BINS, MEDIA, MOST_EVIDENCE, NAME, RANK, RATIONALE, STEPS, Places
 
 # The answer so far, and the token that ends it, to what may come next [V]; None: anything.
 Allowed = Callable[[Sequence[int], int], Tensor | None]
@@ -68,7 +68,7 @@ class Looking:
         else:
             may[words] = len(rationale) < RATIONALE
             may[self.places.seen] = True
-            if len(begun) < MOST_EVIDENCE and not rationale:
+            if len(begun) < MOST_EVIDENCE and len(rationale) <= RANK:
                 for part, medium in enumerate(self.medium):
                     may[medium] = self.spans or self.there is None or bool(self._left(tokens, part))
         may[self.beyond] = False

@@ -24,8 +24,9 @@ MEDIA = 8  # that evidence can point to
 COUNT = BINS + STEPS + MEDIA + 1  # tokens in all
 MOST_EVIDENCE = 7  # places given with one answer: as many as things that a world has counted
 NAME = 10  # tokens of what is at a place at most
+RANK = 1  # tokens of a rank behind a place at most
 RATIONALE = 24  # tokens of words behind the places at most
-LOOKS = (5 + NAME) * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
+LOOKS = (5 + NAME + RANK) * MOST_EVIDENCE + RATIONALE  # tokens before SEEN at most
 WAVES = 20  # along a scale, that its first embeddings are made of
 EVIDENCE = 0.75  # weight of evidence in the loss: its many tokens would drown an answer of one word
 ANSWER = 2.0  # weight of an answer's tokens, over the root of their number: "yes" counts nearly as much as a whole form
@@ -82,21 +83,24 @@ class Places:
         return [self.time(where.start), self.time(where.end)]
 
     def evidence(
-        self, found: Sequence[Evidence], rationale: Sequence[int] = (), names: Sequence[Sequence[int]] = ()
+        self, found: Sequence[Evidence], rationale: Sequence[int] = (), names: Sequence[Sequence[int]] = (),
+        ranks: Sequence[Sequence[int]] = (),
     ) -> list[int]:  # fmt: skip
         """At most MOST_EVIDENCE places, the rationale's words and SEEN; quoted text has no place.
 
         names: of each what is there, in words; none where nobody knows. As what was perceived has its place behind its
         name, a name that is written first is followed by its place as words are by what followed them before (Olsson et
-        al. 2022, "In-context learning and induction heads"). Raises UsageError past MEDIA media.
+        al. 2022, "In-context learning and induction heads"). ranks: of what is compared, a digit behind each place, as it
+        stands behind the perceived one. Raises UsageError past MEDIA media.
         """
         tokens: list[int] = []
-        for e, name in zip(found[:MOST_EVIDENCE], names or [()] * len(found), strict=False):
+        none: list[Sequence[int]] = [()] * len(found)
+        for e, name, rank in zip(found[:MOST_EVIDENCE], names or none, ranks or none, strict=False):
             if isinstance(e.where, str):
                 continue
             if e.part >= MEDIA:
                 raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
-            tokens += [self.base + BINS + STEPS + e.part, *name[:NAME], *self.place(e.where)]
+            tokens += [self.base + BINS + STEPS + e.part, *name[:NAME], *self.place(e.where), *rank[:RANK]]
         return [*tokens, *rationale[:RATIONALE], self.seen]
 
     def parted(self, tokens: list[int]) -> tuple[list[int], list[int]]:
