@@ -203,6 +203,12 @@ def test_a_thing_followed_through_a_video_becomes_its_name_its_times_and_its_pla
     tokens = model.medium_tokens(Medium("video", torch.stack([later, row])[None]))
     assert tokens.shape == (2 + 2 * (1 + 1 + 1 + 2 + 8 + 2) + 2, WIDTH)  # at the end which way, and its rank
     assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)  # the first to come
+    bridge = model.bridges["video"]
+    assert torch.equal(tokens[15], bridge.ways[0])  # it stays
+    moves = {(0.3, 0.0): "down", (-0.3, 0.1): "up", (0.1, 0.3): "right", (0.0, -0.3): "left", (0.02, 0.0): "still"}
+    for (down, across), way in moves.items():
+        row[18:26] = torch.tensor([0.3, 0.3, 0.6, 0.6, 0.3 + down, 0.3 + across, 0.6 + down, 0.6 + across])
+        assert ("still", "left", "right", "up", "down")[bridge.way(row)] == way
     added = model.language.added
     assert torch.equal(tokens[5], added[places.BINS + 5]) and torch.equal(tokens[6], added[places.BINS + 20])
     assert torch.equal(tokens[7], added[0]) and torch.equal(tokens[9], added[places.BINS - 1])

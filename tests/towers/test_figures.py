@@ -9,7 +9,7 @@ from PIL import ImageDraw
 from trenza.data.worlds.drawing import COLOURS
 from trenza.towers.figures import NAMES, PALETTE, figures
 
-NO_LINES = torch.zeros(0, 28)
+NO_LINES = torch.zeros(0, 4)
 FIRST = 100
 
 
@@ -68,8 +68,7 @@ def test_letters_are_no_figures_but_the_button_around_them_is():
         pen.rectangle((20, 10, 139, 49), "green")
         pen.rectangle((50, 20, 59, 39), "white")  # a thick letter
 
-    line = torch.full((1, 28), -1.0)
-    line[0, :4] = torch.tensor([0.15, 0.2, 0.45, 0.6])
+    line = torch.tensor([[0.15, 0.2, 0.45, 0.6]])
     assert len(figures(drawn(draw), NO_LINES, FIRST)) == 2
     assert [box for _, box in told(figures(drawn(draw), line, FIRST))] == [[20, 10, 140, 50]]
 

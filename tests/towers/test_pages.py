@@ -1,5 +1,6 @@
 """Lines stand in reading order; labels stand where what they label is, with what it reads."""
 
+import pytest
 import torch
 
 from trenza.bridges.perceived import BOX, OBJECT_COLUMNS
@@ -47,10 +48,37 @@ def test_a_bar_that_lies_reads_at_its_right_end_and_a_mark_at_its_middle():
     assert round(next(one.reading for one in found if one.text == "May")) == 50
 
 
-def test_numbers_that_grow_unevenly_are_no_scale():
-    assert scale(upright()) is not None
-    assert scale([line(str(v), 0.1 + 0.2 * i, 0.1) for i, v in enumerate((5, 400, 7, 31))]) is None
-    assert scale([line("12", 0.1, 0.1), line("13", 0.3, 0.1)]) is None
+def told(*numbers: str) -> list[Line]:
+    """Numbers from the bottom of the page to its top."""
+    return [line(text, 0.9 - 0.2 * i, 0.1) for i, text in enumerate(numbers)]
+
+
+@pytest.mark.parametrize("numbers", [
+    ("5", "400", "7", "31"), ("12", "13"), ("0", "0", "0"), ("3", "2", "1"), ("0.0", "0.5", "1.0"), ("1", "2", "3"),
+    ("-20", "0", "20"), ("9" * 40, "9" * 41, "9" * 42), ("$0", "$20", "$40"),
+])  # fmt: skip
+def test_numbers_that_are_uneven_few_falling_or_not_whole_are_no_scale(numbers):
+    assert scale(told(*numbers)) is None
+
+
+def test_thousands_are_read_and_keys_are_no_scale():
+    thousands = scale(told("0", "20,000", "40,000"))
+    assert thousands is not None and abs(thousands.read((0.7, 0.3, 0.9, 0.4)) - 20_000) < 100
+    assert thousands.read((0.95, 0.3, 0.99, 0.4)) is None  # it lies below 0
+    keys = told("0", "20", "40")
+    boxes = [(k.box[0] - 0.01, k.box[1] - 0.02, k.box[2] + 0.01, k.box[3] + 0.02) for k in keys]
+    found, left = joined(keys, figures(*boxes))
+    assert [one.reading for one in found] == [None] * 3 and len(left) == 0
+
+
+def test_a_bar_has_one_name_and_labels_of_an_unread_scale_have_none():
+    bar = figures((0.3, 0.2, 0.9, 0.35))
+    names = [line("tea", 0.95, 0.28), line("Goods", 0.99, 0.29)]
+    found, _ = joined([*names, *upright()], bar)
+    assert [one.text for one in found if one.reading is not None] == ["tea"]
+    priced = told("$0", "$20", "$40")
+    found, left = joined([names[0], *priced], bar)
+    assert sorted(found, key=str) == sorted([names[0], *priced], key=str) and len(left) == 1
 
 
 def test_a_label_stands_at_its_button_its_field_or_its_switch():
@@ -72,6 +100,9 @@ def test_what_holds_several_lines_is_the_place_of_none():
     header = (0.0, 0.0, 0.1, 1.0)
     found, left = joined([line("Mail", 0.05, 0.1), line("Edit", 0.05, 0.5)], figures(header))
     assert [one.box[1] > 0 for one in found] == [True, True] and len(left) == 1
+    panel, switches = (0.2, 0.0, 0.9, 1.0), ((0.3, 0.7, 0.4, 0.85), (0.5, 0.7, 0.6, 0.85))
+    found, left = joined([line("Wi-Fi", 0.35, 0.1), line("Sound", 0.55, 0.1)], figures(panel, *switches))
+    assert [one.box[1] for one in found] == [pytest.approx(0.7)] * 2 and len(left) == 1
 
 
 def test_lines_become_rows():

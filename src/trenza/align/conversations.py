@@ -25,8 +25,8 @@ class Asked:
 
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
     named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
-    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are. ranks: what each
-    was perceived to have on it.
+    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are.
+    ranks: what each was perceived to have on it.
     """
 
     question: str

@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 11  # of what is kept: counts up when it changes
+VERSION = 12  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -82,6 +82,7 @@ def members(talk: Talk, media: tuple[Medium, ...]) -> Members:
         made[f"{i}.npy"] = buffer.getvalue()
     document = {
         "kinds": [m.kind for m in media],
+        "within": [m.within for m in media],
         "asked": [
             {
                 "question": a.question,
@@ -103,8 +104,8 @@ def read(record: Record) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
     found = record.read()
     document = json.loads(found["json"])
     media = tuple(
-        Medium(kind, torch.from_numpy(np.load(io.BytesIO(found[f"{i}.npy"]))).float())
-        for i, kind in enumerate(document["kinds"])
+        Medium(kind, torch.from_numpy(np.load(io.BytesIO(found[f"{i}.npy"]))).float(), within)
+        for i, (kind, within) in enumerate(zip(document["kinds"], document["within"], strict=True))
     )
     asked = tuple(
         Asked(

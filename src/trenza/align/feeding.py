@@ -34,7 +34,7 @@ from trenza.data.formats.webdataset import shards_of
 from trenza.data.loader import Loader, Source
 from trenza.data.shards import Record
 from trenza.errors import UsageError
-from trenza.systems.examples import Example, Medium, Turn
+from trenza.systems.examples import Example, Medium, Turn, parts
 from trenza.systems.places import Places
 
 SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
@@ -64,7 +64,7 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
 
     Answers without evidence among those with it would teach that looking can be left out.
     """
-    own = [m for m in media if m.kind != "lines"]
+    own = [part[0] for part in parts(media)]
     if len(own) != 1 or not len(rows := own[0].features.flatten(0, 1)):
         return ()
     if own[0].kind == "image" and rows.shape[1] == OBJECT_COLUMNS:
@@ -77,10 +77,10 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
 
 def ranks(media: tuple[Medium, ...], said: Asked) -> tuple[int, ...]:
     """The ranks, up to nine, that things compared were perceived to have; none where one of them wasn't perceived."""
-    own = [m for m in media if m.kind != "lines"]
+    own = parts(media)
     told = []
     for e in said.evidence:
-        rows = own[e.part].features.flatten(0, 1)
+        rows = own[e.part][0].features.flatten(0, 1)
         if said.along in SCALES and rows.shape[1] == OBJECT_COLUMNS and isinstance(e.where, Box):
             there, where = rows[:, BOX], [e.where.y0, e.where.x0, e.where.y1, e.where.x1]
             ranked = ObjectTokens.ranks(rows)[:, SCALES[said.along]]

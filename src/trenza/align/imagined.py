@@ -163,7 +163,7 @@ class Asking:
 
 
 def _truth(kind: str, names: list[str], sounds: list[str], rng: np.random.Generator) -> tuple[Truth, ...]:
-    """Of media of one of KINDS, from names of things and of sounds that are all different."""
+    """Of media of one of KINDS, from names of things and of sounds."""
     match kind:
         case "picture":
             return (_picture(names[0], rng),)
@@ -191,7 +191,9 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
         truth = _truth(kind, names, sounds, rng)
         asking = Asking(truth, language, missing, rng)
         some: list[Asked | None] = getattr(asking, kind)()
-        yield truth, list({asked.question: asked for asked in some if asked is not None}.values())
+        asked = {one.question: one for one in some if one is not None}
+        if asked:  # nothing, where a sound is called as a thing is that is said
+            yield truth, list(asked.values())
 
 
 def perceived(

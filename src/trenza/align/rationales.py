@@ -111,6 +111,8 @@ ALONG = {
 def along(item: Item) -> str:
     """The scale that an item of worlds compares on; none where it doesn't."""
     template = item.truth.get("template", "") if isinstance(item.truth, dict) else ""
+    if not template or not any(kind in medium for medium in item.truth["media"] for kind in ("objects", "sounds")):
+        return ""  # buttons have places, and no ranks
     return ("across" if _across(item) else "down") if template == "caption" else ALONG.get(template, "")
 
 

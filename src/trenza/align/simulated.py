@@ -32,6 +32,7 @@ Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 # In shares of a page's side: where labels stand, how wide letters are, half a chart's mark and half a switch's knob.
 LABEL_LEFT, LETTER, MARK, KNOB = 0.055, 0.02, 0.008, 0.029
 FIGURE_JITTER = 0.003
+STEADY = 8  # times less than from thing to thing, a box jumps from frame to frame
 HALF = 0.5
 AMONG, ALONE = (5.0, 1.0), (3.0, 1.5)  # beta's two numbers of how sure a name is: of one of many, of a picture's only
 WITHOUT_ACCENTS = 0.85
@@ -83,7 +84,7 @@ class Simulated:
 
     def medium(self, truth: dict[str, Any], rng: np.random.Generator) -> list[Medium]:
         if "times" in truth:
-            return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng))]
+            return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng), within=True)]
         if "objects" in truth:
             labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
             read = pages.in_reading_order(self._read(labels, rng))
@@ -144,7 +145,9 @@ class Simulated:
             if rng.random() < self.errors.missed:
                 first = min(first + 1, last)
             seen = self._object(self.names[thing["name"]], thing["boxes"][first], "", rng)
-            places = [*seen[16:20], *self._corners(thing["boxes"][last], rng)]
+            moved = np.array(thing["boxes"][last]) - thing["boxes"][first]
+            moved += rng.normal(0, self.errors.jitter / STEADY, 4)
+            places = [*seen[16:20], *np.clip(seen[16:20] + moved[[1, 0, 3, 2]], 0, 1)]
             rows.append(np.concatenate([seen[:16], [times[first], times[last + 1]], places, seen[20:]]))
         found = torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, TRACK_COLUMNS)
         return Medium("video", found[None])
@@ -187,7 +190,7 @@ class Simulated:
         return [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
 
     def _lines(self, lines: Sequence[pages.Line]) -> Medium:
-        return Medium("lines", pages.rows(lines, self.words)[None])
+        return Medium("lines", pages.rows(lines, self.words)[None], within=True)
 
 
 def _misread(text: str, rng: np.random.Generator) -> str:

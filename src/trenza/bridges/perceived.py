@@ -19,7 +19,7 @@ SLOTS = 10  # tokens of one name: of 9% of the Spanish names and 1% of the Engli
 NONE = -1
 RIVALS = 8
 COLOURS = 8
-# Columns of an object, a track, an event and a line; see `towers/objects.py`, `tracks.py`, `events.py`, `lines.py`.
+# Columns of an object, a track, an event and a line; see `towers/objects.py`, `tracks.py`, `events.py`, `pages.py`.
 OBJECT_COLUMNS = 2 * RIVALS + 4 + 1 + 1 + COLOURS
 NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
 BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4

@@ -3,7 +3,7 @@
 The trainer, `trenza compare` and the responder know no more of an architecture than the `System` protocol below.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +15,23 @@ class Medium:
     """One medium. kind: "image", "audio" or "video". features: [N, T, W], N pictures, frames or windows of T tokens.
 
     What W holds is the tower's matter (`systems/seeing.py` for pictures); a system without a tower takes pixels.
+    within: it belongs to the one before, as a picture's lines of text and a video's sound do.
     """
 
     kind: str
     features: Tensor
+    within: bool = False
+
+
+def parts(media: Iterable[Medium]) -> list[list[Medium]]:
+    """What belongs together: a list for each picture, sound and video that was given."""
+    made: list[list[Medium]] = []
+    for medium in media:
+        if medium.within:
+            made[-1].append(medium)
+        else:
+            made.append([medium])
+    return made
 
 
 @dataclass(frozen=True)

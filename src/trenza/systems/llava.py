@@ -18,7 +18,7 @@ from trenza.layers.crossentropy import chunked
 from trenza.layers.lowrank import adapt
 from trenza.systems import places
 from trenza.systems.decoding import DecoderSystem
-from trenza.systems.examples import Example, Medium
+from trenza.systems.examples import Example, Medium, parts
 from trenza.systems.looking import Looking
 from trenza.systems.places import Places
 from trenza.systems.splice import splice
@@ -139,12 +139,11 @@ class Llava(DecoderSystem):
         spans = any(medium.kind in ("audio", "video") for medium in media)
         if any(self.config.bridges[medium.kind].kind in ("linear", "mlp") for medium in media):
             return Looking(self.places, self.language.size)
-        parts: list[list[Tensor]] = []
-        for medium in media:
-            if medium.kind != "lines" or not parts:  # a picture's lines are no medium of their own
-                parts.append([])
-            parts[-1] += [self.bridges[medium.kind].boxes(rows) for rows in medium.features.float()]  # type: ignore[operator]
-        return Looking(self.places, self.language.size, [torch.cat(own) for own in parts], spans)
+        boxes = [
+            torch.cat([self.bridges[m.kind].boxes(rows) for m in own for rows in m.features.float()])  # type: ignore[operator]
+            for own in parts(media)
+        ]
+        return Looking(self.places, self.language.size, boxes, spans)
 
     # --- learning ---------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@
 Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
 Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
 That it looked everywhere, as for what isn't there, comes first or not at all: behind a place it would deny it.
-Not checked: times beyond their order. A thing of a video has three places: its way, its first and its last. PaLI, which
-decodes by itself, isn't held to this.
+Not checked: times beyond their order, and that a rank is a digit. A thing of a video has three places: its way, its
+first and its last. PaLI, which decodes by itself, isn't held to this.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ class Looking:
         elif placed[0] in self.time and len(placed) < 2:
             may[placed[0] + 1 : self.time.stop] = True
         else:
-            may[words] = len(rationale) < RATIONALE
+            may[words] = len(rationale) < RANK + RATIONALE
             may[self.places.seen] = True
             if len(begun) < MOST_EVIDENCE and len(rationale) <= RANK:
                 for part, medium in enumerate(self.medium):

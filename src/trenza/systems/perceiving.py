@@ -4,7 +4,7 @@ The counterpart of `sensing.Grids` for bridges of `bridges/perceived.py`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class Things:
                 found = torch.cat([found, figures])
             elif not len(found):
                 found = self.whole(torch.from_numpy(pixels))
-            return [Medium("image", found[None]), Medium("lines", pages.rows(lines, self.encode)[None])]
+            return [Medium("image", found[None]), Medium("lines", pages.rows(lines, self.encode)[None], within=True)]
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
         if isinstance(signal, Video):
@@ -62,5 +62,5 @@ class Things:
             frames = torch.from_numpy(np.stack([square(Image(signal.frames[i]), PIXELS) for i in chosen]))
             assert signal.seconds is not None
             media = [Medium("video", self.tracks(frames, signal.times[chosen], signal.seconds)[None])]
-            return [*media, *(self._media(signal.audio) if signal.audio is not None else [])]
+            return media + ([replace(m, within=True) for m in self._media(signal.audio)] if signal.audio else [])
         raise UsageError(f"a {type(signal).__name__} is no medium; give pictures, sounds or videos")

@@ -2,8 +2,9 @@
 
 As in pix2seq (Chen et al. 2021) and PaLI's line a box is four tokens y0 x0 y1 x1 on one scale of bins; a span of time
 is two tokens of 0.1 s. A system looks before it speaks: first its evidence, each the number of a medium, what is there
-in words and the place, then for some questions its rationale, then SEEN, then the answer, which so can be read off what
-stands before (compare Shikra, Chen et al. 2023, section 3.3; Multimodal-CoT, Zhang et al. 2023, section 3).
+in words, the place and where places are compared its rank, then for some questions its rationale, then SEEN, then the
+answer, which so can be read off what stands before (compare Shikra, Chen et al. 2023, section 3.3; Multimodal-CoT,
+Zhang et al. 2023, section 3).
 """
 
 import json
@@ -90,8 +91,8 @@ class Places:
 
         names: of each what is there, in words; none where nobody knows. As what was perceived has its place behind its
         name, a name that is written first is followed by its place as words are by what followed them before (Olsson et
-        al. 2022, "In-context learning and induction heads"). ranks: of what is compared, a digit behind each place, as it
-        stands behind the perceived one. Raises UsageError past MEDIA media.
+        al. 2022, "In-context learning and induction heads"). ranks: of what is compared, a digit behind each place, as
+        it stands behind the perceived one. Raises UsageError past MEDIA media.
         """
         tokens: list[int] = []
         none: list[Sequence[int]] = [()] * len(found)
@@ -242,7 +243,7 @@ class Places:
         if len(seen):
             cut = int(seen[0]) + 1
             weights[:cut] = EVIDENCE
-            rationale = slice(self._behind(answer.tolist()), cut - 1)  # counts as an answer does
+            rationale = slice(self._behind(answer.tolist()), cut - 1)  # with the last rank; counts as an answer does
             weights[rationale] = ANSWER / max(rationale.stop - rationale.start, 1) ** 0.5
             weights[cut:] = ANSWER / max(len(answer) - cut, 1) ** 0.5
         return weights

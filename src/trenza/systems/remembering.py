@@ -44,8 +44,8 @@ class Remembering:
             return []
         found: list[list[Medium]] = [[] for _ in self._numbers]
         for name in sorted(tensors):
-            number, _, kind = name.split("-")
-            found[int(number)].append(Medium(kind, tensors[name]))
+            number, place, kind = name.split("-")
+            found[int(number)].append(Medium(kind, tensors[name], within=int(place) > 0))  # all are pictures
         return [tuple(media) for media in found]
 
     def _made(self) -> list[tuple[Medium, ...]]:

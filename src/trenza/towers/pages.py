@@ -16,10 +16,11 @@ from torch import Tensor
 from trenza.bridges.perceived import BOX, LINE_COLUMNS, LINE_TOKENS, NONE
 
 Corners = tuple[float, ...]  # y0 x0 y1 x1 in 0..1
-NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+NUMBER = re.compile(r"\d{1,3}(?:,\d{3}){0,2}|\d{1,9}")
 TICKS = 3  # numbers on a line that make a scale
 ALIGNED = 0.03  # of a side
 BENT = 0.05  # of its range, that a scale's numbers may be off a straight line
+COARSE = 10  # values a scale spans at least: readings are whole numbers
 MARK = 0.06  # of a side: what is smaller marks a point, and reads at its middle
 KNOB = 0.5  # of a switch's height that its knob has at least
 
@@ -40,20 +41,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Scale:
-    """axis: 0 where values go up the page, 1 where they go across it. value = slope * place + offset."""
+    """axis: 0 where values go up the page, 1 where they go to the right. value = slope * place + offset."""
 
     axis: int
     slope: float
     offset: float
     ticks: frozenset[Line]
 
-    def read(self, box: Corners) -> float:
-        """What a bar or a mark reads."""
+    def read(self, box: Corners) -> float | None:
+        """What a bar or a mark reads; None below 0, which isn't told."""
         if max(box[2] - box[0], box[3] - box[1]) < MARK:
             at = (box[self.axis] + box[self.axis + 2]) / 2
         else:
             at = box[0] if self.axis == 0 else box[3]
-        return max(self.slope * at + self.offset, 0.0)
+        value = self.slope * at + self.offset
+        return max(value, 0.0) if value > -0.5 else None
 
 
 def in_reading_order(lines: Sequence[Line]) -> list[Line]:
@@ -67,9 +69,10 @@ def in_reading_order(lines: Sequence[Line]) -> list[Line]:
     return [line for row in rows for line in sorted(row, key=lambda line: line.box[1])]
 
 
-def scale(lines: Sequence[Line]) -> Scale | None:
-    """Of the numbers that stand right-aligned below each other, or beside each other, and grow evenly."""
-    numbers = [line for line in lines if NUMBER.fullmatch(line.text.strip())]
+def scale(lines: Sequence[Line], boxes: Sequence[Corners] = ()) -> Scale | None:
+    """Of the numbers that stand right-aligned below each other, or level beside each other, and grow evenly up the page
+    or to the right; none within a figure's box, as a key's, is one of them. Whole numbers from 0 only."""
+    numbers = [n for n in lines if NUMBER.fullmatch(n.text.strip()) and not any(_in(n.middle, box) for box in boxes)]
     for axis in (0, 1):
         across = [line.box[3] if axis == 0 else line.middle[0] for line in numbers]
         if len(numbers) < TICKS:
@@ -78,9 +81,14 @@ def scale(lines: Sequence[Line]) -> Scale | None:
         places = np.array([tick.middle[axis] for tick in ticks])
         if len(ticks) < TICKS or np.ptp(places) < 2 * ALIGNED:
             continue
-        values = np.array([float(tick.text.strip().replace(",", ".")) for tick in ticks])
+        values = np.array([float(tick.text.strip().replace(",", "")) for tick in ticks])
         slope, offset = np.polyfit(places, values, 1)
-        if np.abs(slope * places + offset - values).max() <= BENT * np.ptp(values):
+        rises = slope < 0 if axis == 0 else slope > 0  # y grows down the page
+        if (
+            rises
+            and np.ptp(values) >= COARSE
+            and np.abs(slope * places + offset - values).max() <= BENT * np.ptp(values)
+        ):
             return Scale(axis, float(slope), float(offset), frozenset(ticks))
     return None
 
@@ -88,7 +96,7 @@ def scale(lines: Sequence[Line]) -> Scale | None:
 def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
     """Lines in reading order, labels at the place of what they label; of figures [K, 30] those without a label."""
     ordered, boxes = in_reading_order(lines), [tuple(row) for row in figures[:, BOX].tolist()]
-    own = scale(lines)
+    own = scale(lines, boxes)
     found, taken = _charted(ordered, boxes, own) if own else _beside(ordered, boxes)
     kept = [i for i in range(len(boxes)) if i not in taken]
     return [found.get(i, line) for i, line in enumerate(ordered)], figures[kept]
@@ -96,37 +104,39 @@ def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
 
 def _charted(lines: list[Line], boxes: list[Corners], own: Scale) -> tuple[dict[int, Line], set[int]]:
     """The names below bars and marks, or left of them."""
-    found: dict[int, Line] = {}
-    taken: set[int] = set()
+    along = 1 - own.axis
+    nearest: dict[int, tuple[float, int]] = {}  # of each figure: how far its name is along the values, and its number
     for i, line in enumerate(lines):
         apart = {}
         for j, box in enumerate(boxes):
-            along = 1 - own.axis
             middle = (box[along] + box[along + 2]) / 2
             reach = max((box[along + 2] - box[along]) / 2, ALIGNED)
-            outside = line.middle[0] > box[2] - ALIGNED if own.axis == 0 else line.middle[1] < box[1] + ALIGNED
-            if abs(line.middle[along] - middle) < reach and outside:
-                apart[j] = abs(line.middle[along] - middle)
+            away = line.middle[0] - box[2] if own.axis == 0 else box[1] - line.middle[1]
+            if abs(line.middle[along] - middle) < reach and away > -ALIGNED:
+                apart[j] = abs(line.middle[along] - middle), away
         if line not in own.ticks and apart:
-            nearest = min(apart, key=lambda j: apart[j])
-            taken.add(nearest)
-            found[i] = replace(line, box=boxes[nearest], reading=own.read(boxes[nearest]))
-    return found, taken
+            j = min(apart, key=lambda j: apart[j])
+            nearest[j] = min(nearest.get(j, (np.inf, i)), (apart[j][1], i))
+    found = {i: replace(lines[i], box=boxes[j], reading=own.read(boxes[j])) for j, (_, i) in nearest.items()}
+    return found, set(nearest)
 
 
 def _beside(lines: list[Line], boxes: list[Corners]) -> tuple[dict[int, Line], set[int]]:
     """Labels left of fields and switches; what is written alone within a figure."""
     found: dict[int, Line] = {}
     taken: set[int] = set()
-    around = [[j for j, box in enumerate(boxes) if _in(line.middle, box)] for line in lines]
-    inner = [
-        [k for k, other in enumerate(boxes) if _area(other) < _area(box) and _in(_middle(other), box)] for box in boxes
-    ]
-    held = {k for some in inner for k in some}
+    holds = [[i for i, line in enumerate(lines) if _in(line.middle, box)] for box in boxes]
+    single = [j for j, held in enumerate(holds) if len(held) < 2]  # what holds more is a panel, and nobody's place
+    around = [[j for j in single if i in holds[j]] for i in range(len(lines))]
+    inner = {
+        j: [k for k in single if _area(boxes[k]) < _area(boxes[j]) and _in(_middle(boxes[k]), boxes[j])] for j in single
+    }
+    held = {k for some in inner.values() for k in some}
     for i, line in enumerate(lines):
         right = [
-            j for j, box in enumerate(boxes)
-            if j not in held | taken and box[0] <= line.middle[0] <= box[2] and box[1] >= line.box[3] - ALIGNED
+            j for j in single
+            if j not in held | taken and boxes[j][1] >= line.box[3] - ALIGNED
+            and abs(_middle(boxes[j])[0] - line.middle[0]) < ALIGNED
         ]  # fmt: skip
         if not around[i] and right:
             nearest = min(right, key=lambda j: boxes[j][1])
@@ -138,7 +148,7 @@ def _beside(lines: list[Line], boxes: list[Corners]) -> tuple[dict[int, Line], s
             taken.update([nearest, *inner[nearest]])
             found[i] = replace(line, box=box, reading=reading)
     for i, line in enumerate(lines):
-        alone = [j for j in around[i] if sum(j in other for other in around) == 1 and j not in taken]
+        alone = [j for j in around[i] if j not in taken]
         if alone and i not in found:
             j = min(alone, key=lambda j: _area(boxes[j]))
             taken.add(j)

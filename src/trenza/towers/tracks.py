@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trenza.bridges.perceived import TRACK_COLUMNS
-from trenza.towers.objects import ObjectDetector, overlap, rivals
+from trenza.towers.objects import ObjectDetector, inset, overlap, rivals
 
 MOST = 12  # things of one video
 SAME = 0.3  # intersection over union from which the next frame's box is the same thing
@@ -68,6 +68,6 @@ def follow(detector: ObjectDetector, frames: Tensor, times: np.ndarray, end: flo
         span = torch.tensor([float(times[track.at[0]]), until[track.at[-1]]])
         score = torch.tensor([float(np.mean(track.scores))])
         rows.append(torch.cat([
-            rivals(names[None])[0], span, track.boxes[0], track.boxes[-1], score, colours,
+            rivals(names[None])[0], span, *inset(torch.stack([track.boxes[0], track.boxes[-1]])), score, colours,
         ]))  # fmt: skip
     return torch.stack(rows) if rows else torch.zeros(0, TRACK_COLUMNS)
