@@ -169,8 +169,11 @@ def test_a_rationale_stands_behind_the_places_and_is_neither_evidence_nor_answer
     assert text == "no" and [e.part for e in got] == [0, 0]
     weights = PLACES.smoothed(torch.tensor(tokens), [len(tokens)])[1].sum(1)
     words, answer = places.ANSWER / len(encode("two")) ** 0.5, places.ANSWER / len(encode("no")) ** 0.5
-    expected = [places.EVIDENCE] * 10 + [words] * len(encode("two")) + [places.EVIDENCE] + [answer] * len(encode("no"))
+    told = [places.ANSWER, *[words] * (len(encode("two")) - 1)]  # the first stands behind a place, as a rank does
+    expected = [places.EVIDENCE] * 10 + told + [places.EVIDENCE] + [answer] * len(encode("no"))
     assert torch.allclose(weights, torch.tensor(expected))
+    ranked = torch.tensor(PLACES.evidence(found, (), (), [[7], [9]]))
+    assert PLACES.smoothed(ranked, [len(ranked)])[1].sum(1)[[5, 11]].tolist() == [places.ANSWER] * 2
     long = PLACES.evidence(found, encode("x" * 100))
     named = [*PLACES.evidence(found, encode("two"), [encode("cow"), []]), *encode("no")]
     assert named[1:4] == encode("cow") and PLACES.read(named, decode) == (text, got)

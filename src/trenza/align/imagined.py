@@ -30,7 +30,7 @@ PRESENT = {
     "en": ("Is there {} in the picture?", "Is this {}?", "Do you see {} here?", "Is {} shown?"),
     "es": ("¿Hay «{}» en la imagen?", "¿Es esto «{}»?", "¿Se ve «{}» aquí?"),
 }
-KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video") + ("scene",) * 4 + ("recording",)
+KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video") + ("scene",) * 6 + ("recording",)
 ENGLISH = 0.6  # of them
 MOST = 5  # different names in one
 PAINTED = 0.6  # of a scene's things

@@ -243,8 +243,12 @@ class Places:
         if len(seen):
             cut = int(seen[0]) + 1
             weights[:cut] = EVIDENCE
-            rationale = slice(self._behind(answer.tolist()), cut - 1)  # with the last rank; counts as an answer does
+            rationale = slice(self._behind(answer.tolist()), cut - 1)  # counts as an answer does
             weights[rationale] = ANSWER / max(rationale.stop - rationale.start, 1) ** 0.5
+            looks = answer[: cut - 1]
+            place = (looks >= self.base) & (looks < self.base + BINS + STEPS)
+            behind = place[:-1] & (looks[1:] < self.base)  # a rank, or what a rationale begins with
+            weights[1 : cut - 1][behind] = ANSWER
             weights[cut:] = ANSWER / max(len(answer) - cut, 1) ** 0.5
         return weights
 
