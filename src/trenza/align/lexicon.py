@@ -44,6 +44,7 @@ class Lexicon:
         for part in bridge.modules():
             if isinstance(part, Numerals):
                 part.digits.copy_(torch.tensor([encode(str(digit))[0] for digit in range(DIGITS)]))
+                part.words.copy_(torch.tensor([encode(f" {word}")[0] for word in part.says]))
         if isinstance(bridge, ObjectTokens):
             bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
         if isinstance(bridge, EventTokens):

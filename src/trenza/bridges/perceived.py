@@ -81,21 +81,30 @@ def ranked(keys: Tensor) -> Tensor:
 
 
 class Numerals(nn.Module):
-    """Whole numbers as the language model writes them, each kind of them with a mark of its own."""
+    """Whole numbers as the language model writes them, each kind of them marked by a word and what is learned.
 
-    def __init__(self, width: int, kinds: int):
+    says: the words, by which a question after that kind finds its number.
+    """
+
+    def __init__(self, width: int, says: tuple[str, ...]):
         super().__init__()
+        self.says = says
         self.register_buffer("digits", torch.zeros(DIGITS, dtype=torch.int32))
+        self.register_buffer("words", torch.zeros(len(says), dtype=torch.int32))
         self.digits: Tensor
-        self.kinds = nn.Parameter(torch.randn(kinds, width) * 0.1)
+        self.words: Tensor
+        self.kinds = nn.Parameter(torch.randn(len(says), width) * 0.1)
 
     def forward(self, numbers: Tensor, embed: Embed) -> Tensor:
         """One number of each kind, [kinds], to a digit each, [kinds, D]; past nine it is nine."""
-        return embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float() + self.kinds
+        return embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float() + self._marks(embed)
 
     def written(self, number: int, embed: Embed) -> Tensor:
         """A number of the first kind with all its digits, [T, D]."""
-        return embed(self.digits[[int(d) for d in str(number)]].long()).float() + self.kinds[0]
+        return embed(self.digits[[int(d) for d in str(number)]].long()).float() + self._marks(embed)[0]
+
+    def _marks(self, embed: Embed) -> Tensor:
+        return embed(self.words.long()).float() + self.kinds
 
 
 class ObjectTokens(nn.Module):
@@ -105,7 +114,7 @@ class ObjectTokens(nn.Module):
     what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
     """
 
-    RANKS = len(SCALES)  # of each
+    RANKS: tuple[str, ...] = ("left", "above", "bigger")  # what is said of the first on each of SCALES
 
     def __init__(self, width: int, languages: int, names: int):
         super().__init__()
@@ -152,7 +161,7 @@ class TrackTokens(ObjectTokens):
     """Things [K, 36] followed through a video, by when they come: as objects, but start, end, first and last place,
     the way it goes, and its rank in time."""
 
-    RANKS = 1
+    RANKS = ("first",)
 
     def __init__(self, width: int, languages: int, names: int):
         super().__init__(width, languages, names)
@@ -202,7 +211,7 @@ class EventTokens(nn.Module):
         self.words: Tensor
         self.mark = nn.Parameter(torch.randn(2, width) * 0.1)  # of a sound, and of speech
         self.level = nn.Parameter(torch.randn(2, width) * 0.1)  # a constant, and a slope over 10 dB
-        self.ranking = Numerals(width, len(TIMES))
+        self.ranking = Numerals(width, ("first", "louder"))  # as TIMES
 
     @staticmethod
     def boxes(events: Tensor) -> Tensor:
@@ -238,7 +247,7 @@ class LineTokens(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.mark = nn.Parameter(torch.randn(width) * 0.1)
-        self.reading = Numerals(width, 1)
+        self.reading = Numerals(width, ("value",))
 
     @staticmethod
     def boxes(lines: Tensor) -> Tensor:
