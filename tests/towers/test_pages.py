@@ -34,10 +34,10 @@ def test_a_bar_is_read_off_the_scale_and_stands_at_its_name():
     names = [line("tea", 0.95, 0.28), line("rice", 0.95, 0.57), line("Sales", 0.04, 0.4)]
     found, left = joined([*names, *upright()], bars)
     told = {one.text: one for one in found}
-    assert len(left) == 0 and len(found) == len(names) + 6
+    assert len(left) == 0 and len(found) == len(names)  # the scale's numbers are left out
     assert round(told["tea"].reading) == 75 and round(told["rice"].reading) == 25
     assert torch.allclose(torch.tensor(told["tea"].box), bars[0, BOX])
-    assert told["Sales"].reading is None and told["20"].reading is None
+    assert told["Sales"].reading is None and "20" in [one.text for one in joined(upright(), bars)[0]]
 
 
 def test_a_bar_that_lies_reads_at_its_right_end_and_a_mark_at_its_middle():

@@ -94,12 +94,16 @@ def scale(lines: Sequence[Line], boxes: Sequence[Corners] = ()) -> Scale | None:
 
 
 def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
-    """Lines in reading order, labels at the place of what they label; of figures [K, 30] those without a label."""
+    """Lines in reading order, labels at the place of what they label; of figures [K, 30] those without a label.
+
+    The numbers of a scale are left out once bars have been read off it: they are no data.
+    """
     ordered, boxes = in_reading_order(lines), [tuple(row) for row in figures[:, BOX].tolist()]
     own = scale(lines, boxes)
     found, taken = _charted(ordered, boxes, own) if own else _beside(ordered, boxes)
     kept = [i for i in range(len(boxes)) if i not in taken]
-    return [found.get(i, line) for i, line in enumerate(ordered)], figures[kept]
+    ticks = own.ticks if own and found else frozenset()
+    return [found.get(i, line) for i, line in enumerate(ordered) if line not in ticks], figures[kept]
 
 
 def _charted(lines: list[Line], boxes: list[Corners], own: Scale) -> tuple[dict[int, Line], set[int]]:
