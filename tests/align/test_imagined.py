@@ -10,7 +10,7 @@ import torch
 
 from trenza.align import assemble, imagined
 from trenza.align import recipe as recipes
-from trenza.align.feeding import Feed, ranks
+from trenza.align.feeding import Feed, ranks_of
 from trenza.align.lexicon import Lexicon
 from trenza.align.simulated import Simulated
 from trenza.align.trainer import Trainer
@@ -57,7 +57,7 @@ def test_of_scenes_and_recordings_is_asked_what_has_to_be_judged_and_the_larger_
     sim, rng, found = simulated(), np.random.default_rng(3), Counter()
     for media, asked in imagined.perceived(800, LEXICON, sim, rng):
         for one in asked:
-            told = ranks(media, one) if one.along else ()
+            told = ranks_of(media, one) if one.along else ()
             if told and one.rationale:  # the name of the one that surpasses
                 found[one.along, (told[0] < told[1]) == (one.named[0].strip() == one.rationale.strip())] += 1
     for along in (*SCALES, *TIMES):

@@ -75,7 +75,7 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
     return ()
 
 
-def ranks(media: tuple[Medium, ...], said: Asked) -> tuple[int, ...]:
+def ranks_of(media: tuple[Medium, ...], said: Asked) -> tuple[int, ...]:
     """The ranks, up to nine, that things compared were perceived to have; none where one of them wasn't perceived."""
     own = parts(media)
     told = []
@@ -163,7 +163,7 @@ class Feed:
         if self.places and not said.evidence:
             said = replace(said, evidence=found(media))
         if said.along:
-            said = replace(said, ranks=ranks(media, said))
+            said = replace(said, ranks=ranks_of(media, said))
         return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
