@@ -144,8 +144,8 @@ def training(report: dict) -> list[str]:
     two = report["two processes"]
     return [
         f"A step of {report['questions a step']} questions of easy-vqa takes transformers' Trainer "
-        f"{report['times as fast']} times as long as ours (target {report['target']:.0f}); the losses of the last three "
-        f"of {report['steps']} steps differ by {report['losses differ by']:.0%} (1% allowed); ours takes "
+        f"{report['times as fast']} times as long as ours (target {report['target']:.0f}); the losses of the last "
+        f"three of {report['steps']} steps differ by {report['losses differ by']:.0%} (1% allowed); ours takes "
         f"{report['memory, ours over theirs']:.0%} of its peak memory (target {report['memory target']:.0%}). "
         f"Two processes: losses within {two['largest difference of losses']:.1e} of one's (target 1e-4), a step takes "
         f"{two['time of a step over one process of two threads']} times as long (target {two['time target']}). "
