@@ -35,6 +35,7 @@ def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
     answers, kinds = Counter(), Counter()
     for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 600):
         names = [things(t)[0]["name"] for t in truth]
+        assert asked
         several = len(things(truth[0])) > 1
         kinds[several, len(truth), *truth[0]] += 1
         for one in [] if several else asked:

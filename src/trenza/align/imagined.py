@@ -155,11 +155,8 @@ class Asking:
     def video(self) -> list[Asked | None]:
         return [self.name(self.one_of(VIDEOS[self.language])) for _ in range(2)]
 
-    def scene(self) -> list[Asked | None]:
-        return [drill(self.known) for drill in self.known.shuffled(JUDGED["scene"])]
-
-    def recording(self) -> list[Asked | None]:
-        return [drill(self.known) for drill in self.known.shuffled(JUDGED["recording"])]
+    def judged(self, kind: str) -> list[Asked | None]:
+        return [drill(self.known) for drill in self.known.shuffled(JUDGED[kind])]
 
 
 def _truth(kind: str, names: list[str], sounds: list[str], rng: np.random.Generator) -> tuple[Truth, ...]:
@@ -190,7 +187,7 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
         sounds = [lexicon.sounds[i][column] for i in rng.choice(len(lexicon.sounds), MOST, replace=False)]
         truth = _truth(kind, names, sounds, rng)
         asking = Asking(truth, language, missing, rng)
-        some: list[Asked | None] = getattr(asking, kind)()
+        some: list[Asked | None] = asking.judged(kind) if kind in JUDGED else getattr(asking, kind)()
         asked = {one.question: one for one in some if one is not None}
         if asked:  # nothing, where a sound is called as a thing is that is said
             yield truth, list(asked.values())

@@ -87,7 +87,7 @@ class Simulated:
             return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng), within=True)]
         if "objects" in truth:
             labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
-            read = pages.in_reading_order(self._read(labels, rng))
+            read = self._read(labels, rng)
             return [Medium("image", self._objects(truth["objects"], rng)), self._lines(read)]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
@@ -187,7 +187,9 @@ class Simulated:
         return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, EVENT_COLUMNS)
 
     def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[pages.Line]:
-        return [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
+        """In reading order."""
+        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
+        return pages.in_reading_order(lines)
 
     def _lines(self, lines: Sequence[pages.Line]) -> Medium:
         return Medium("lines", pages.rows(lines, self.words)[None], within=True)

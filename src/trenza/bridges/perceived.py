@@ -96,7 +96,7 @@ class Numerals(nn.Module):
         self.kinds = nn.Parameter(torch.randn(len(says), width) * 0.1)
 
     def forward(self, numbers: Tensor, embed: Embed) -> Tensor:
-        """One number of each kind, [kinds], to a digit each, [kinds, D]; past nine it is nine."""
+        """Numbers of each kind, [K, kinds], to a digit each, [K, kinds, D]; past nine it is nine."""
         return embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float() + self._marks(embed)
 
     def written(self, number: int, embed: Embed) -> Tensor:
@@ -141,10 +141,11 @@ class ObjectTokens(nn.Module):
         """[K, 30] to tokens [T, D], float32."""
         tokens = []
         ranks = self.ranks(objects)
+        digits = self.ranking(ranks, embed)
         for number in ranks[:, SCALES["across"]].argsort().tolist():
             row = objects[number]
             corners, middle = scales.box(row[BOX])
-            where = torch.cat([corners, self.ranking(ranks[number], embed), middle])
+            where = torch.cat([corners, digits[number], middle])
             tokens += self.told(row, row[SCORE], row[COLOUR], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
@@ -191,9 +192,10 @@ class TrackTokens(ObjectTokens):
         """[K, 36] to tokens [T, D], float32."""
         tokens = []
         ranks = self.ranks(objects)
+        digits = self.ranking(ranks, embed)
         for number in ranks[:, 0].argsort().tolist():
             row = objects[number]
-            moves = [self.ways[self.way(row)][None], self.ranking(ranks[number], embed)]
+            moves = [self.ways[self.way(row)][None], digits[number]]
             where = torch.cat([scales.time(row[16:18]), scales.place(row[18:26]), *moves])
             tokens += self.told(row, row[26], row[27:36], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
@@ -226,7 +228,7 @@ class EventTokens(nn.Module):
     def forward(self, events: Tensor, embed: Embed, scales: Scales) -> Tensor:
         """[K, 40] to tokens [T, D], float32."""
         tokens = []
-        for row, ranks in zip(events, self.ranks(events), strict=True):
+        for row, digits in zip(events, self.ranking(self.ranks(events), embed), strict=True):
             said = row[4 : 4 + SAID].long()
             if row[0] > 0.5:
                 said = said[said >= 0]
@@ -234,7 +236,7 @@ class EventTokens(nn.Module):
                 names = [embed(spelling[spelling != NONE]).float()]
             else:
                 names = self.names(row[24:32], row[32:40], embed)
-            when = torch.cat([scales.time(row[1:3]), self.ranking(ranks, embed)])
+            when = torch.cat([scales.time(row[1:3]), digits])
             tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0])[None])
             tokens.append((self.level[0] + row[3] / 10 * self.level[1])[None])
             tokens += [part for name in names for part in (name, when)]

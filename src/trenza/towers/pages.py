@@ -94,19 +94,19 @@ def scale(lines: Sequence[Line], boxes: Sequence[Corners] = ()) -> Scale | None:
 
 
 def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
-    """Lines in reading order, labels at the place of what they label; of figures [K, 30] those without a label.
+    """Of lines in reading order the labels at the place of what they label; of figures [K, 30] those without a label.
 
     The numbers of a scale are left out once bars have been read off it: they are no data.
     """
-    ordered, boxes = in_reading_order(lines), [tuple(row) for row in figures[:, BOX].tolist()]
+    boxes = [tuple(row) for row in figures[:, BOX].tolist()]
     own = scale(lines, boxes)
-    found, taken = _charted(ordered, boxes, own) if own else _beside(ordered, boxes)
+    found, taken = _charted(lines, boxes, own) if own else _beside(lines, boxes)
     kept = [i for i in range(len(boxes)) if i not in taken]
     ticks = own.ticks if own and found else frozenset()
-    return [found.get(i, line) for i, line in enumerate(ordered) if line not in ticks], figures[kept]
+    return [found.get(i, line) for i, line in enumerate(lines) if line not in ticks], figures[kept]
 
 
-def _charted(lines: list[Line], boxes: list[Corners], own: Scale) -> tuple[dict[int, Line], set[int]]:
+def _charted(lines: Sequence[Line], boxes: list[Corners], own: Scale) -> tuple[dict[int, Line], set[int]]:
     """The names below bars and marks, or left of them."""
     along = 1 - own.axis
     nearest: dict[int, tuple[float, int]] = {}  # of each figure: how far its name is along the values, and its number
@@ -125,7 +125,7 @@ def _charted(lines: list[Line], boxes: list[Corners], own: Scale) -> tuple[dict[
     return found, set(nearest)
 
 
-def _beside(lines: list[Line], boxes: list[Corners]) -> tuple[dict[int, Line], set[int]]:
+def _beside(lines: Sequence[Line], boxes: list[Corners]) -> tuple[dict[int, Line], set[int]]:
     """Labels left of fields and switches; what is written alone within a figure."""
     found: dict[int, Line] = {}
     taken: set[int] = set()
