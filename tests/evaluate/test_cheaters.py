@@ -73,7 +73,7 @@ def results_chance(task, results) -> float:
 def test_a_text_only_model_scores_high_on_a_biased_set_and_is_flagged(stock):
     """Nine of ten yes-or-no questions are true: yes is right, whatever there is to see."""
     rng = np.random.default_rng(SEED)
-    drawn = builtin.worlds(320, SEED, stock=stock, family=pictures.recoloured).items
+    drawn = builtin.worlds(1600, SEED, stock=stock, family=pictures.recoloured).items
     closed = [i for i in drawn if set(i.choices) in ({"yes", "no"}, {"sí", "no"})]
     kept = [replace(i, twin="") for i in closed if i.answer != "no" or rng.random() < 0.1]
     biased = tasks.gather("biased", kept)
