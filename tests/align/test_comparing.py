@@ -10,8 +10,11 @@ from trenza.align.comparing import counting, front
 from trenza.align.comparison_page import large, page, serving
 from trenza.align.trainer import Trainer
 from trenza.cli.main import main
+from trenza.conversation import Answer, Usage
 from trenza.data.corpora.entries import png, wav
 from trenza.data.samples import Item
+from trenza.evaluate import tasks
+from trenza.evaluate.tasks import Task
 from trenza.systems import load
 from trenza.systems.references import pictures
 
@@ -19,19 +22,36 @@ pytestmark = pytest.mark.usefixtures("narrow")
 SYSTEMS = ["llava", "flamingo", "blip2", "pali", "native", "native_patches"]
 
 
-def items() -> list[Item]:
-    """Six about a picture, one about a sound."""
+def task() -> Task:
+    """Six items about a picture, one about a sound; joined with another task, so that the page tells them apart."""
     shown = [png(p.pixels[:40, :40]) for p in pictures()[2:5]]
     made = [
-        Item(f"world-{n // 2}-{n % 2}", (shown[n // 2],), "Is it red?", "yes", ("verify", "compare")[n % 2], "en",
-             "test_seed", ("yes", "no"), (), "", {})
+        Item(f"world-{n // 2}-{n % 2}", (shown[n // 2],), "Is it red?", ("yes", "no")[n // 2 % 2],
+             ("verify", "compare")[n % 2], "en", "test_seed", ("yes", "no"), (), "", {})
         for n in range(6)
     ]  # fmt: skip
     sound = wav(np.zeros(16_000, np.float32), 16_000)
-    return [
-        *made,
-        Item("world-9-0", (sound,), "Is it loud?", "no", "verify", "en", "test_seed", ("yes", "no"), (), "", {}),
-    ]
+    heard = Item("world-9-0", (sound,), "Is it loud?", "no", "verify", "en", "test_seed", ("yes", "no"), (), "", {})
+    return tasks.joined([tasks.gather("seen", iter(made), 0), tasks.gather("heard", iter([heard]), 0)])
+
+
+class Obedient:
+    """Says yes to a light picture, no to a dark one."""
+
+    def respond_many(self, asked):
+        shown = [next(p.signal for p in c.parts if p.is_media) for c in asked]
+        return [Answer("yes" if s.pixels[0, 0, 0] > 127 else "no", (), None, Usage(0, 0, 0)) for s in shown]
+
+
+def test_what_is_seen_is_told_from_what_is_guessed():
+    shown = [png(np.full((8, 8, 3), value, np.uint8)) for value in (0, 255, 1, 254)]
+    made = [
+        Item(f"a-{n}", (m,), f"Which is {n}?", "yes" if n % 2 else "no", "verify", "en", "test_seed", ("yes", "no"))
+        for n, m in enumerate(shown)
+    ]  # fmt: skip
+    asked = tasks.gather("lights", iter(made), 0)
+    got = comparing.quality(Obedient(), asked)
+    assert got["all"][0] == 1.0 and got[comparing.UNSEEN][0] == 0.0 and got["verify"][3] == 4
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -44,7 +64,7 @@ def test_every_architecture_is_measured(system, recipe, tiny, monkeypatch):
     monkeypatch.setattr(load, "codecs", parts.codecs)
     responder = load.responder(str(folder))
     before = {name: p.clone() for name, p in trainer.system.named_parameters()}
-    got = comparing.measured(trainer, responder, items(), pictures()[2])
+    got = comparing.measured(trainer, responder, task(), pictures()[2])
     assert all(
         torch.equal(before[name], p) for name, p in trainer.system.named_parameters()
     )  # measuring trains nothing
@@ -52,6 +72,8 @@ def test_every_architecture_is_measured(system, recipe, tiny, monkeypatch):
     assert got["quality"]["all"][3] == taken and (
         got["quality"].get("items with media that it can't take", 0) == 7 - taken
     )
+    assert got["quality"]["seen"][3] == 6 and 0 < got["quality"][comparing.UNSEEN][3] <= 6
+    assert got["training"]["seconds of what it starts from"] == 0
     assert 0 < got["training"]["trainable parameters"] < got["parameters"]["total"]
     assert got["training"]["steps"] == 2 and got["training"]["FLOPs"] > got["picture"]["prefill FLOPs"] > 0
     assert got["picture"]["cache bytes"] > 0 and (system.startswith("native") or got["picture"]["tower FLOPs"] > 0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,8 @@ def test_it_learns_and_its_folder_goes_on(recipe, tiny, tmp_path):
     other = recipes.load(recipe, [f"start={folder}", "rank=3", f"out={tmp_path / 'other'}"])
     with pytest.raises(WeightsError, match="differs in rank"):
         Trainer(other, tiny())
+    shutil.rmtree(folder)
+    assert Trainer(onward, tiny()).done == 1  # what it started from isn't needed to go on
 
 
 def test_what_cant_work_stops_at_once(recipe, tiny, tmp_path):

@@ -9,8 +9,9 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from trenza.data.samples import Item
 from trenza.errors import UsageError
 from trenza.evaluate.clustered import mean
 from trenza.evaluate.reading import right
+from trenza.evaluate.tasks import Task
 from trenza.signals import Image, decode
 from trenza.systems.answering import Sampling
 
@@ -32,6 +34,7 @@ AT_ONCE = 8
 TIMED = 5  # questions that times are the median of
 SHORT = Sampling(max_tokens=16)
 QUESTION = "What is this?"
+UNSEEN = "all, shown another item's media"
 Figures = dict[str, Any]
 
 
@@ -42,44 +45,68 @@ def counting():
         yield counter
 
 
-def measured(trainer: Trainer, responder: Any, items: Sequence[Item], picture: Image) -> Figures:
+def measured(trainer: Trainer, responder: Any, task: Task, picture: Image) -> Figures:
     """All figures of a trained system. responder: over the folder that the trainer wrote."""
     return {
-        "system": trainer.recipe.system, "quality": quality(responder, items),
+        "system": trainer.recipe.system, "quality": quality(responder, task),
         "parameters": parameters(responder), "training": training(trainer), **serving(responder, picture),
     }  # fmt: skip
 
 
-def quality(responder: Any, items: Sequence[Item]) -> Figures:
-    """Share of items answered right, over all and by capability, as [value, low, high, n], clustered by world."""
-    scores: dict[str, list[tuple[float, str]]] = {"all": []}
-    refused = 0
-    for start in range(0, len(items), AT_ONCE):
-        for item, text in _answers(responder, items[start : start + AT_ONCE]):
+def quality(responder: Any, task: Task) -> Figures:
+    """Share of items answered right, as [value, low, high, n], clustered by medium: all, by task and by capability.
+
+    UNSEEN is the same share when each item is shown the media of another instead: what is left of it is guessed.
+    """
+    scores: dict[str, list[tuple[float, Hashable]]] = {"all": [], UNSEEN: []}
+    numbers, refused = range(len(task.items)), 0
+    for start in range(0, len(numbers), AT_ONCE):
+        some = numbers[start : start + AT_ONCE]
+        items = [task.items[i] for i in some]
+        for index, item, text in zip(some, items, _answers(responder, items), strict=True):
             if text is None:
                 refused += 1
                 continue
-            score = (float(right(text, item.answer, item.choices)), item.key.rpartition("-")[0])
-            scores["all"].append(score)
-            scores.setdefault(item.capability, []).append(score)
+            score = (float(right(text, item.answer, item.choices)), task.clusters[index])
+            source = item.key.rpartition("/")[0]
+            for name in ("all", *([source] if source else []), item.capability):
+                scores.setdefault(name, []).append(score)
+        changed = [exchanged(task, index) for index in some]
+        asked = [item for item in changed if item is not None]
+        clusters = [task.clusters[index] for index, item in zip(some, changed, strict=True) if item is not None]
+        for item, cluster, text in zip(asked, clusters, _answers(responder, asked), strict=True):
+            if text is not None:
+                scores[UNSEEN].append((float(right(text, item.answer, item.choices)), cluster))
     told: Figures = {}
-    for name in ["all", *sorted(scores.keys() - {"all"})]:
-        found = mean([value for value, _ in scores[name]], [world for _, world in scores[name]])
+    for name in [n for n in scores if scores[n]]:
+        found = mean([value for value, _ in scores[name]], [cluster for _, cluster in scores[name]])
         told[name] = [round(found.value, 4), round(found.low, 4), round(found.high, 4), found.n]
     return told | ({"items with media that it can't take": refused} if refused else {})
 
 
-def _answers(responder: Any, some: Sequence[Item]) -> list[tuple[Item, str | None]]:
+def exchanged(task: Task, index: int) -> Item | None:
+    """The item with the media of the next one that has the same kinds of media, others, and another answer."""
+    item, count = task.items[index], len(task.items)
+    for step in range(1, count):
+        other = (index + step) % count
+        if task.items.kinds(other) != task.items.kinds(index) or task.clusters[other] == task.clusters[index]:
+            continue
+        if (found := task.items[other]).answer != item.answer:
+            return replace(item, media=found.media)
+    return None
+
+
+def _answers(responder: Any, some: Sequence[Item]) -> list[str | None]:
     """Each item's answer; None where the system can't take its media."""
     asked = [
         Conversation.ask(i.question, *(decode(m.data, name=i.key, kind=m.kind) for m in i.media)) for i in some
     ]  # fmt: skip
     try:
-        return [(i, a.text) for i, a in zip(some, responder.respond_many(asked), strict=True)]
+        return [answer.text for answer in responder.respond_many(asked)] if asked else []
     except UsageError:
         if len(some) == 1:
-            return [(some[0], None)]
-        return [pair for item in some for pair in _answers(responder, [item])]
+            return [None]
+        return [text for item in some for text in _answers(responder, [item])]
 
 
 def parameters(responder: Any) -> Figures:
@@ -91,20 +118,31 @@ def parameters(responder: Any) -> Figures:
 
 
 def training(trainer: Trainer) -> Figures:
-    """Steps, seconds and FLOPs; the towers' work is not among them, since they see each medium once for all systems."""
-    log = (trainer.recipe.out / "metrics.jsonl").read_text().splitlines()
+    """Steps, seconds and FLOPs; the towers' work is not among them, since they see each medium once for all systems.
+
+    What a system starts from, as BLIP-2 from its first stage, counts in seconds and stands beside them.
+    """
+    rows, start = _log(trainer.recipe.out), trainer.recipe.start
+    before = _log(start.parent) if start is not None else []
     examples = next(iter(trainer.feed))
     with counting() as counter:
         loss, _ = trainer.step(examples)
         loss.backward()
     trainer.step.zero_grad(set_to_none=True)
-    rows = [json.loads(line) for line in log]
     return {
         "trainable parameters": sum(p.numel() for p in trainer.system.parameters() if p.requires_grad),
         "steps": len(rows), "conversations": sum(r["conversations"] for r in rows),
-        "seconds": round(sum(r["seconds"] for r in rows), 1), "FLOPs": counter.get_total_flops() * len(rows),
+        "seconds": round(sum(r["seconds"] for r in rows), 1),
+        "seconds of what it starts from": round(sum(r["seconds"] for r in before), 1),
+        "FLOPs": counter.get_total_flops() * len(rows),
         "last losses": [round(r["loss"], 4) for r in rows[-10:]],
     }  # fmt: skip
+
+
+def _log(folder: Path) -> list[Figures]:
+    """The steps that a training told; none where the folder is no training's."""
+    file = folder / "metrics.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def serving(responder: Any, picture: Image) -> Figures:

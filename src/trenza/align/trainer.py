@@ -73,7 +73,8 @@ class Trainer:
             names = [english for english, _ in parts.lexicon().names]
             with self.accelerator.main_process_first():
                 said = plain.examples(parts.language, assemble.digest(parts.language), self.words, names, recipe.seed)
-        self.system = assemble.system(recipe, parts)
+        newest = saving.latest(recipe.out / "checkpoints")  # holds all that `start` gave it
+        self.system = assemble.system(recipe if newest is None else recipe.model_copy(update={"start": None}), parts)
         self.places = getattr(self.system, "places", None)
         look, tower = assemble.look_with(recipe, parts)
         rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
@@ -88,7 +89,8 @@ class Trainer:
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
         self.done = 0
-        self._resume()
+        if newest is not None:
+            self._resume(newest)
 
     # --- checkpoints ------------------------------------------------------------------------------
 
@@ -96,10 +98,7 @@ class Trainer:
     def checkpoints(self) -> Path:
         return self.recipe.out / "checkpoints"
 
-    def _resume(self) -> None:
-        found = saving.latest(self.checkpoints)
-        if found is None:
-            return
+    def _resume(self, found: Path) -> None:
         weights, moments, state = saving.load(found)
         mine = self._identity()
         begun = {key: field.default for key, field in Recipe.model_fields.items()} | state["recipe"]  # before a new key

@@ -17,8 +17,9 @@ HELP = "train architectures by their recipes and lay quality, cost and latency s
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, nargs="+", help="YAML files, as in recipes/; what is trained is not again")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a change to every recipe")
-    parser.add_argument("--items", type=int, default=200, metavar="N", help="items of worlds to ask (default 200)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of those worlds (default 1)")
+    parser.add_argument("--task", action="append", metavar="NAME", help="what to ask: worlds (default), easy-vqa, ...")
+    parser.add_argument("--items", type=int, default=200, metavar="N", help="items to ask of each task (default 200)")
+    parser.add_argument("--seed", type=int, default=1, help="seed that draws those items (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the page there")
 
@@ -35,16 +36,21 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("blip2_stage1 is no system of its own: train it first and compare blip2, which starts from it")
     if other := [name for name, r in read.items() if r.perceive != "grid"]:
         raise UsageError(f"{other[0]}: perceive: only grid is compared, since all share its towers; leave it out")
+    import torch
+
     from trenza.align import assemble, comparing
     from trenza.align.comparison_page import page
     from trenza.align.trainer import Trainer
     from trenza.data.files import whole
     from trenza.data.worlds import pictures
-    from trenza.data.worlds.build import items, world_items
+    from trenza.data.worlds.build import world_items
+    from trenza.evaluate import builtin, tasks
     from trenza.signals import Image, decode
     from trenza.systems import load
 
-    asked = list(items(options.items, options.seed, "test_seed"))
+    names = options.task or ["worlds"]
+    asked = tasks.joined([builtin.load(name, options.items, options.seed) for name in names])
+    chance = sum(1 / len(item.choices) for item in asked.items if item.choices) / len(asked.items)
     shown = world_items(0, options.seed, "test_seed", family=pictures.FAMILIES[0])[0].media[0]
     picture = decode(shown.data, name="a world", kind="image")
     assert isinstance(picture, Image)
@@ -61,8 +67,9 @@ def run(options: argparse.Namespace) -> int:
             report[name]["memory"] = {"GiB": comparing.peak_memory(trained, file)}
             print(f"{name}: right {report[name]['quality']['all'][0]:.2f}", file=sys.stderr)
     told = (
-        f"{options.items} items of worlds (test_seed, seed {options.seed}), asked greedily; 95% intervals over worlds. "
-        f"Machine: {platform.machine()}, CPU. What an architecture could reach with more training is not measured here."
+        f"{len(asked.items)} items of {' and '.join(names)} (seed {options.seed}), asked greedily; 95% intervals over "
+        f"media. One drawn from the choices would be right in {chance:.0%}. Machine: {platform.machine()}, "
+        f"{torch.get_num_threads()} CPU threads. What an architecture could reach with more training is not measured."
     )
     if options.json:
         with whole(options.json) as partial:
