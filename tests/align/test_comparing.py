@@ -19,7 +19,7 @@ from trenza.systems import load
 from trenza.systems.references import pictures
 
 pytestmark = pytest.mark.usefixtures("narrow")
-SYSTEMS = ["llava", "flamingo", "blip2", "pali", "native", "native_patches"]
+SYSTEMS = ["clip_answers", "llava", "flamingo", "blip2", "pali", "native", "native_patches"]
 
 
 def task() -> Task:

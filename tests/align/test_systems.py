@@ -17,7 +17,7 @@ from trenza.systems.answering import Sampling
 from trenza.systems.references import pictures
 
 pytestmark = pytest.mark.usefixtures("narrow")
-SYSTEMS = ["llava", "flamingo", "blip2", "blip2_stage1", "pali", "native", "native_patches"]
+SYSTEMS = ["clip_answers", "llava", "flamingo", "blip2", "blip2_stage1", "pali", "native", "native_patches"]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -37,6 +37,12 @@ def test_it_trains_by_a_recipe_and_answers_from_its_folder(system, recipe, tiny,
     example = responder.prompt(asked).example
     theirs, ours = (model.score(example, [[5, 6]]) for model in (training.system, responder.system))
     assert abs(float(theirs[0] - ours[0])) < 1e-3  # what was trained is what was loaded
+
+
+def test_clip_keeps_the_most_usual_answers_of_its_data(recipe, tiny):
+    training = Trainer(recipes.load(recipe, ["system=clip_answers", "steps=1", "rank=0"]), tiny())
+    decode = training.tokenizer.decode
+    assert [decode(said[:-1]) for said in training.system.said] == ["red", "blue"]  # corners are too long to keep
 
 
 def test_the_second_stage_of_blip2_takes_over_the_first_s_q_former(recipe, tiny, tmp_path):

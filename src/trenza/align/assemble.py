@@ -26,6 +26,7 @@ from trenza.signals import decode
 from trenza.systems import codecs, load
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
+from trenza.systems.clip_answers import ClipAnswers, ClipAnswersConfig
 from trenza.systems.codecs import Codecs
 from trenza.systems.examples import Medium
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
@@ -77,6 +78,13 @@ def _inputs(parts: Parts) -> InputsConfig:
     return InputsConfig(dict(parts.grids.widths), WIDTH, dict(SIZES), FRAMES)
 
 
+def clip_answers(recipe: Recipe, parts: Parts) -> ClipAnswers:
+    """Two blocks over the bench's features; texts from the language model's words and from its sixth block's."""
+    torch.manual_seed(recipe.seed)
+    lowest = (0, min(6, parts.language.config.layers - 1))
+    return ClipAnswers(ClipAnswersConfig(_inputs(parts), HEADS, layers=lowest), parts.language)
+
+
 def flamingo(recipe: Recipe, parts: Parts) -> Flamingo:
     """64 latents, as in the paper; every sixth block of the language model looks."""
     torch.manual_seed(recipe.seed)
@@ -120,6 +128,7 @@ def native_patches(recipe: Recipe, parts: Parts) -> Native:
 # What a recipe calls `system` -> who makes it, untrained, around the pinned language model. Any: it is both a module
 # and a `System`, which types can't say.
 SYSTEMS: dict[str, Callable[[Recipe, Parts], Any]] = {
+    "clip_answers": clip_answers,
     "llava": llava,
     "flamingo": flamingo,
     "blip2": blip2,

@@ -99,14 +99,15 @@ def serving(report: Report) -> str:
         return "One system alone: nothing to compare it with."
     small, heavy = least("picture", "cache bytes"), max(report, key=lambda n: report[n]["picture"]["cache bytes"])
     quick, light = least("times", "seconds to the first token"), min(report, key=lambda n: cost(report[n]))
-    fast = max(report, key=lambda n: report[n]["times"]["tokens a second"])
+    speed = {name: own["times"].get("tokens a second", 0.0) for name, own in report.items()}
+    fast = max(speed, key=lambda name: speed[name])
     kept = front(points(report))
     return (
         f"{small} keeps least for a picture while it answers, {told(small, 'picture', 'cache bytes')} bytes "
         f"({heavy} most, {told(heavy, 'picture', 'cache bytes')}), so that most conversations fit side by side. "
         f"{light} needs fewest FLOPs from picture to first token ({large(cost(report[light]))}), "
         f"{quick} gives its first token soonest ({report[quick]['times']['seconds to the first token']:.3f} s with the "
-        f"features at hand), and {fast} goes on fastest ({report[fast]['times']['tokens a second']:.0f} a second). "
+        f"features at hand), and {fast} goes on fastest ({speed[fast]:.0f} a second). "
         f"Where quality is weighed against the FLOPs of an answer, no other beats {', '.join(kept)}; differences in "
         "quality smaller than the intervals say nothing."
     )

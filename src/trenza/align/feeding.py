@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from trenza.errors import UsageError
 from trenza.systems.examples import Example, Medium, Turn, parts
 from trenza.systems.places import Places
 
+TALKS = 1000  # looked at for the usual answers
 SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
 Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
 Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
@@ -178,6 +180,13 @@ class Feed:
             opening = words.again if shots else words.opening
             shots.append(Example(opening, media, (Turn(said.question, answer),)))
         return tuple(shots)
+
+    def usual_answers(self) -> list[list[int]]:
+        """Answers with their end, those first that `TALKS` conversations, from all over the data, give most often."""
+        records = [record for own in self.loader.records.records for record in own]
+        some = records[:: -(-len(records) // TALKS)]
+        given = Counter(said.answer for record in some for said in self._read(record)[1])
+        return [[*self.words.encode(answer), self.words.end] for answer, _ in given.most_common()]
 
     def requested(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example | None:
         """A pair the other way round, for a system that produces media: its text asks for its medium."""

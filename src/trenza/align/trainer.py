@@ -21,6 +21,7 @@ from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
 from trenza.errors import TrainingError, UsageError
+from trenza.systems.clip_answers import ClipAnswers
 from trenza.systems.examples import Example
 from trenza.systems.places import LOOKS
 
@@ -82,6 +83,8 @@ class Trainer:
             self.feed = Feed(recipe, look, tower, self.words, self.places, rank, ranks, told)
         self.feed.plain = said
         self.feed.produced = getattr(self.system, "produced", None)
+        if isinstance(self.system, ClipAnswers):
+            self.system.keep(self.feed.usual_answers())
         if recipe.imagined:
             self.feed.lexicon = words = parts.lexicon()
             self.feed.simulated = assemble.simulator(recipe, parts, words)

@@ -21,6 +21,7 @@ from trenza.systems import imported
 from trenza.systems.answering import StreamingResponder
 from trenza.systems.blip2 import Blip2, Blip2Config
 from trenza.systems.blip2_stage1 import Blip2Stage1, Stage1Config
+from trenza.systems.clip_answers import ClipAnswers, ClipAnswersConfig
 from trenza.systems.codecs import Codecs, patches
 from trenza.systems.codecs import load as read_codec
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
@@ -143,6 +144,7 @@ def sense(system: str) -> Sense:
 
 # A trained system's name -> what it is made of: its class around the pinned language model, and its settings.
 TRAINED: dict[str, tuple[type, type]] = {
+    "clip_answers": (ClipAnswers, ClipAnswersConfig),
     "llava": (Llava, LlavaConfig),
     "flamingo": (Flamingo, FlamingoConfig),
     "blip2": (Blip2, Blip2Config),

@@ -172,12 +172,17 @@ def thinned(states: Tensor) -> Tensor:
     return F.avg_pool1d(states.T[None], STATE, ceil_mode=True)[0].T
 
 
-@torch.no_grad()
 def text_features(model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], layers: Sequence[int]) -> Tensor:
     """Texts to the means of their states before each of `layers` [N, layers * 576], float32."""
-    tokens = [tokenizer.encode(f" {text.strip().lower()}")[:MOST_TOKENS] or tokenizer.encode(" ") for text in texts]
-    lengths = torch.tensor([len(t) for t in tokens])
-    padded = nn.utils.rnn.pad_sequence([torch.tensor(t) for t in tokens], batch_first=True)
+    spelled = [tokenizer.encode(f" {text.strip().lower()}")[:MOST_TOKENS] or tokenizer.encode(" ") for text in texts]
+    return word_states(model, spelled, layers)
+
+
+@torch.no_grad()
+def word_states(model: LanguageModel, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Tensor:
+    """The same of texts as token numbers, none empty."""
+    lengths = torch.tensor([len(t) for t in texts])
+    padded = nn.utils.rnn.pad_sequence([torch.tensor(list(t)) for t in texts], batch_first=True)
     count = padded.shape[1]
     weight = (torch.arange(count) < lengths[:, None]) / lengths[:, None]  # [N, T], each row sums to 1
     x = model.embedding(padded)
