@@ -35,7 +35,7 @@ rect{fill:none;stroke-width:2}.true{stroke:#16a34a}.stated{stroke:#ea580c;stroke
 # What a manager asks, which measures answer it, and what pass and fail mean.
 _QUESTIONS = (
     ("Does it look, or does it guess?", ("prior_gap", "shuffled_gap", "evidence_gain"),
-     "its score needs the media", "much of its score comes without the media"),
+     "its score needs the media", "it isn't shown that its score needs the media"),
     ("Does it see the difference that decides?", ("twin_consistency",),
      "it tells pairs apart that differ in one thing", "it isn't shown to tell pairs apart that differ in one thing"),
     ("Does it point to the right place?", ("grounding_iou", "grounding_pointing", "grounding_time"),
@@ -76,13 +76,15 @@ def write(report: Report, page: Path) -> None:
 
 def _summary(report: Report) -> str:
     card = report.card
-    accuracy, probed, blind = (card.measures[n].estimate for n in ("accuracy", "accuracy/probed", "blind"))
+    accuracy, probed, blind, gap = (
+        card.measures[n].estimate for n in ("accuracy", "accuracy/probed", "blind", "prior_gap")
+    )
     looked = ""
     if probed.n:
         how = "by likelihood " * report.results.scores
         looked = (
             f" Of the {probed.n:,} looked at closely, {how}{probed.value:.0%} are right, and {blind.value:.0%} without "
-            f"any medium: {max(probed.value - blind.value, 0):.0%} come from looking."
+            f"any medium: looking adds {100 * gap.value:.0f} points ({100 * gap.low:.0f} to {100 * gap.high:.0f})."
         )
     rows = "".join(f"<li class={kind}><b>{q}</b> {a}" for q, kind, a in answers(card))
     return (
@@ -111,8 +113,11 @@ def answers(card: Card) -> list[tuple[str, str, str]]:
 
 
 def _unsure(m: Measure) -> bool:
-    """Passed for want of clusters: its interval holds what a model without the skill has."""
-    return m.nothing is not None and not m.estimate.low > m.nothing
+    """Passed, but its interval reaches to where it would fail, or holds what a model without the skill has."""
+    e = m.estimate
+    if m.nothing is not None and not e.low > m.nothing:
+        return True
+    return (m.most is not None and e.high > m.most) or (m.least is not None and e.low < m.least)
 
 
 def _table(card: Card) -> str:
