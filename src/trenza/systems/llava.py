@@ -180,26 +180,6 @@ class Llava(DecoderSystem):
         hidden = self.language(row, mask=masks.Packed(lengths, trees), positions=torch.cat(positions)[None])
         return hidden[0, predicting], torch.tensor(targets)
 
-    # --- answering --------------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        """See `System`. The media and the question are run once for all candidates."""
-        (turn,) = example.turns
-        language = self.language
-        trunk = torch.cat([self.trunk(example), language.embed(torch.tensor(turn.question))])
-        words = language.embed(torch.tensor([t for c in candidates for t in c[:-1]], dtype=torch.long))
-        sizes = [len(c) - 1 for c in candidates]
-        positions = torch.cat([torch.arange(len(trunk)), *(torch.arange(len(trunk), len(trunk) + n) for n in sizes)])
-        packed = masks.Packed([len(trunk) + sum(sizes)], [masks.tree(len(trunk), sizes)])
-        hidden = language(torch.cat([trunk, words])[None], mask=packed, positions=positions[None])[0]
-        scores = []
-        for candidate, states in zip(candidates, hidden[len(trunk) :].split(sizes), strict=True):
-            predicting = torch.cat([hidden[len(trunk) - 1 : len(trunk)], states])
-            log_p = language.logits(predicting).float().log_softmax(-1)
-            scores.append(log_p.gather(1, torch.tensor(candidate)[:, None]).sum())
-        return torch.stack(scores)
-
 
 def _between(table: Tensor, at: Tensor) -> Tensor:
     """Rows of a table [n, D] at fractional places [m], mixed of their two neighbours."""
