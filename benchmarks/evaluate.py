@@ -4,8 +4,10 @@
 
 One process, one run, the embedded default, fresh worlds, nothing kept between the parts:
 
-- plain accuracy against transformers: the prompts of the items that have pictures only, with the same weights, by
-  LlavaForConditionalGeneration.generate one after the other; what the pictures become is made by us for both;
+- plain accuracy against transformers: the prompts of items that have pictures only, with the same weights, by
+  LlavaForConditionalGeneration.generate one after the other; what the pictures become is made by us for both. In
+  bfloat16, as it ships, a place may be rounded otherwise from one batch to another, so a few items are answered in
+  float32 as well, where answers have to be the same;
 - the card against plain accuracy on the same items. What the probes of an item cost over its plain question is
   measured on `--probed` of them; what a card costs follows from it and from the share of items that
   `trenza evaluate` probes (evaluate/plan.py), and is told for several numbers of items;
@@ -28,7 +30,7 @@ import numpy as np
 import torch
 
 import peer
-from trenza.conversation import Answer, Box, Evidence, Usage
+from trenza.conversation import Answer, Box, Conversation, Evidence, Usage
 from trenza.data.corpora.entries import png
 from trenza.data.samples import Item
 from trenza.evaluate import builtin
@@ -41,7 +43,7 @@ from trenza.evaluate.tasks import gather, pairs_in_order
 from trenza.systems import load
 from trenza.systems.answering import Sampling
 
-PEER_ITEMS = 8
+PEER_ITEMS, EXACT_ITEMS = 32, 8
 MANY = 10_000
 
 
@@ -91,10 +93,15 @@ def card_cost(responder, task, probed: int, seed: int) -> dict:
     }  # fmt: skip
 
 
-def against_transformers(responder, task) -> dict:
-    """The plain prompts of items with pictures only, answered by us and by transformers."""
-    chosen = [i for i in range(len(task.items)) if set(task.items.kinds(i)) == {"image"}][:PEER_ITEMS]
-    said = [conversation(pose(task.items[i])) for i in chosen]
+def with_pictures(seed: int, count: int) -> list[Conversation]:
+    """The questions of so many fresh items whose media are pictures."""
+    task = builtin.worlds(8 * count, seed)
+    chosen = [i for i in range(len(task.items)) if set(task.items.kinds(i)) == {"image"}][:count]
+    return [conversation(pose(task.items[i])) for i in chosen]
+
+
+def against_transformers(responder, said: list[Conversation]) -> dict:
+    """Plain prompts, answered by us and by transformers."""
     responder._seen.clear()
     ours, our_cpu, our_wall = timed(lambda: responder.respond_many(said))
     responder._seen.clear()
@@ -149,10 +156,15 @@ def main() -> None:
         return many()
     responder = load.responder()
     task = builtin.worlds(args.items, args.seed)
+    said = with_pictures(args.seed, PEER_ITEMS)
     report: dict = {"machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed}
     for name, part in (
         ("card against plain accuracy", lambda: card_cost(responder, task, args.probed, args.seed)),
-        ("plain accuracy against transformers", lambda: against_transformers(responder, task)),
+        ("plain accuracy against transformers", lambda: against_transformers(responder, said)),
+        (
+            "the same in float32",
+            lambda: against_transformers(load.trained(load.DEFAULT, torch.float32), said[:EXACT_ITEMS]),
+        ),
         ("this process, model and all, peak resident GiB", peak),
         ("memory of the instrument", memory),
     ):

@@ -67,3 +67,15 @@ def test_greedy_answers_equal_those_of_each_prompt_alone(language, prompts, rows
                 break
             expected.append(token)
         assert tokens == expected
+
+
+def test_what_prompts_share_is_run_once(language, monkeypatch):
+    medium = torch.randn(10, 48, generator=torch.Generator().manual_seed(2))
+    prompts = [[[5, 9], medium, [3, n]] for n in range(4)] + [[[7] * 9]]
+    run: list[int] = []
+    forward = LanguageModel.forward
+    monkeypatch.setattr(
+        LanguageModel, "forward", lambda self, x, *a, **k: run.append(x.shape[1]) or forward(self, x, *a, **k)
+    )
+    batch.greedy(language, prompts, 2, [1] * 5)
+    assert run == [2 + 10 + 1 + 4, 9]

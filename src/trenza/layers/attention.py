@@ -56,8 +56,12 @@ class Attention(nn.Module):
             q, k = rotate(q, angles), rotate(k, angles)
         if cache is not None:
             k, v = cache.store(layer, k, v)
-        if self.kv_heads != self.heads:
-            k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
+        group = self.heads // self.kv_heads
         attend = mask.attend if isinstance(mask, Packed) else partial(F.scaled_dot_product_attention, attn_mask=mask)
-        y = attend(q, k, v)  # [B, H, T, E]
+        if group > 1 and x.shape[1] == 1 and not isinstance(mask, Packed):
+            # The heads of a group ask side by side, as if they were tokens: for one token that is the same, copies no
+            # keys, and in bfloat16 on a CPU PyTorch takes a seventh of the time.
+            y = attend(q.unflatten(1, (self.kv_heads, group)).flatten(2, 3), k, v).view_as(q)
+        else:
+            y = attend(q, *(t.repeat_interleave(group, 1) for t in (k, v)) if group > 1 else (k, v))  # [B, H, T, E]
         return self.out(y.transpose(1, 2).flatten(2))

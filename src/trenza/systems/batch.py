@@ -1,8 +1,9 @@
 """Many conversations at once on the language model: prompts decoded side by side, candidates scored as one tree.
 
-Scoring shares whatever prompts have in common. All of them, and all candidates behind them, are packed into trees of
-tokens in which each prefix stands once and a token sees its ancestors alone (tree attention, as SpecInfer has it,
-Miao et al. 2024, section 4.2). The probes of one item differ late or little, so they cost little more than one.
+Whatever prompts have in common is run once. They, and where they are scored all candidates behind them, are packed into
+trees of tokens in which each prefix stands once and a token sees its ancestors alone (tree attention, as SpecInfer has
+it, Miao et al. 2024, section 4.2). The probes of one item differ late or little, so they cost little more than one; so
+do several questions about one picture.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trenza.layers.cache import KVCache
 from trenza.systems.looking import Allowed, masked
 from trenza.systems.splice import Piece, splice
 from trenza.towers.language import LanguageModel
 
 ROWS = 16  # prompts decoded side by side
 TREE_TOKENS = 768  # of one tree; attention grows with its square
+Source = int | tuple[Tensor, int]  # a token number, or a row of a medium
+Flat = tuple[list[int], list[Source]]  # a prompt's tokens: keys by which equal ones are known, and what they are
 
 
 class _Tree:
@@ -25,10 +29,10 @@ class _Tree:
     def __init__(self) -> None:
         self.parents: list[int] = []
         self.depths: list[int] = []
-        self.sources: list[int | tuple[Tensor, int]] = []  # a token number, or a row of a medium
+        self.sources: list[Source] = []
         self._children: dict[tuple[int, int], int] = {}
 
-    def add(self, keys: Sequence[int], sources: Sequence[int | tuple[Tensor, int]], at: int = -1) -> list[int]:
+    def add(self, keys: Sequence[int], sources: Sequence[Source], at: int = -1) -> list[int]:
         """Nodes of a sequence behind node `at`; keys tell equal tokens."""
         nodes = []
         for key, source in zip(keys, sources, strict=True):
@@ -40,8 +44,17 @@ class _Tree:
             nodes.append(at := node)
         return nodes
 
-    def hidden(self, language: LanguageModel) -> Tensor:
-        """Hidden states [T, D] of all nodes."""
+    def shared(self, keys: Sequence[int]) -> int:
+        """How many of these, from the first on, stand here already."""
+        at = -1
+        for number, key in enumerate(keys):
+            if (at, key) not in self._children:
+                return number
+            at = self._children[at, key]
+        return len(keys)
+
+    def hidden(self, language: LanguageModel, cache: KVCache | None = None) -> Tensor:
+        """Hidden states [T, D] of all nodes; their keys and values go into an empty cache of one row."""
         size = len(self.parents)
         sees = np.zeros((size, size), bool)
         for node, parent in enumerate(self.parents):
@@ -55,13 +68,14 @@ class _Tree:
             [s] if isinstance(s, int) else s[0][s[1] : s[1] + 1] for s in self.sources
         ]  # fmt: skip
         x = splice(language.embed, pieces)[None]
-        return language(x, mask=torch.from_numpy(sees)[None, None], positions=torch.from_numpy(depths)[None])[0]
+        mask, positions = torch.from_numpy(sees)[None, None], torch.from_numpy(depths)[None]
+        return language(x, cache, mask=mask, positions=positions)[0]
 
 
-def _flat(pieces: Sequence[Piece], numbers: dict[int, int]) -> tuple[list[int], list[int | tuple[Tensor, int]]]:
+def _flat(pieces: Sequence[Piece], numbers: dict[int, int]) -> Flat:
     """Keys and sources of a prompt's tokens. A medium is known by its tensor; its rows get keys below zero."""
     keys: list[int] = []
-    sources: list[int | tuple[Tensor, int]] = []
+    sources: list[Source] = []
     for piece in pieces:
         if isinstance(piece, list):
             keys += piece
@@ -109,33 +123,56 @@ def greedy(
     language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int],
     allowed: Sequence[Allowed | None] = (),
 ) -> list[list[int]]:  # fmt: skip
-    """The greedy answers to prompts, `end` left out, at most `rooms` tokens each; ROWS of like length side by side.
+    """The greedy answers to prompts, `end` left out, at most `rooms` tokens each; ROWS of like beginning side by side.
 
     allowed: of each prompt what may come next (`looking.py`); left out, anything.
     """
     allowed = allowed or [None] * len(prompts)
     answers: list[list[int]] = [[] for _ in prompts]
-    order = sorted(range(len(prompts)), key=lambda i: sum(map(len, prompts[i])))
+    numbers: dict[int, int] = {}
+    flat = [_flat(prompt, numbers) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda i: flat[i][0])
     for start in range(0, len(order), ROWS):
         some = order[start : start + ROWS]
-        own, room, may = [prompts[i] for i in some], [rooms[i] for i in some], [allowed[i] for i in some]
+        own, room, may = [flat[i] for i in some], [rooms[i] for i in some], [allowed[i] for i in some]
         for i, tokens in zip(some, _rows(language, own, end, room, may), strict=True):
             answers[i] = tokens
     return answers
 
 
+def _prefilled(language: LanguageModel, prompts: Sequence[Flat], room: int) -> tuple[KVCache, Tensor, Tensor]:
+    """A cache with each prompt at the left of its row and `room` behind the longest, their lengths [B], and the states
+    [B, D] of their last tokens.
+
+    A prompt that shares half of its tokens with the one before stands in one tree with it; with less in common, the
+    attention of a larger tree would cost more than it spares.
+    """
+    lengths = torch.tensor([len(keys) for keys, _ in prompts])
+    width = int(lengths.max())
+    cache = language.new_cache(len(prompts), width + room)
+    states, tree, rows = [], _Tree(), list[list[int]]()
+    for number, (keys, sources) in enumerate(prompts):
+        rows.append(tree.add(keys, sources))
+        following = prompts[number + 1][0] if number + 1 < len(prompts) else []
+        if following and 2 * tree.shared(following) >= len(following) and len(tree.parents) < TREE_TOKENS:
+            continue
+        own = language.new_cache(1, len(tree.parents))
+        hidden = tree.hidden(language, own)
+        for row, nodes in enumerate(rows, number + 1 - len(rows)):
+            cache.keys[:, row, :, : len(nodes)] = own.keys[:, 0, :, nodes]
+            cache.values[:, row, :, : len(nodes)] = own.values[:, 0, :, nodes]
+            states.append(hidden[nodes[-1]])
+        tree, rows = _Tree(), []
+    cache.advance(width)
+    return cache, lengths, torch.stack(states)
+
+
 def _rows(
-    language: LanguageModel, prompts: Sequence[Sequence[Piece]], end: int, rooms: Sequence[int],
-    allowed: Sequence[Allowed | None],
+    language: LanguageModel, prompts: Sequence[Flat], end: int, rooms: Sequence[int], allowed: Sequence[Allowed | None]
 ) -> list[list[int]]:  # fmt: skip
-    """Prompts stand at the left, padded behind; new tokens stand behind the padding, which nobody sees."""
-    spliced = [splice(language.embed, p) for p in prompts]
-    lengths = torch.tensor([len(s) for s in spliced])
-    x = torch.nn.utils.rnn.pad_sequence(spliced, batch_first=True)  # [B, T, D]
-    width, alive = x.shape[1], torch.arange(len(prompts))
-    cache = language.new_cache(len(prompts), width + max(rooms))
-    hidden = language(x, cache)
-    state = hidden[alive, lengths - 1]
+    """New tokens stand behind the padding of their prompts, which nobody sees."""
+    cache, lengths, state = _prefilled(language, prompts, max(rooms))
+    width, alive = int(lengths.max()), torch.arange(len(prompts))
     answers: list[list[int]] = [[] for _ in prompts]
     while True:
         logits = language.logits(state)
