@@ -22,8 +22,8 @@ SEED = "1"
 CARDS = Path(__file__).resolve().parents[1] / "docs/cards"
 # task, items, most questions (0: as many as the items ask for)
 PLANS = {
-    "default": ("worlds", 160, 2880), "openmoji": ("openmoji", 64, 2880), "text-only": ("worlds", 160, 2880),
-    "random": ("worlds", 160, 2880),
+    "default": ("worlds", 160, 2160), "openmoji": ("openmoji", 64, 2160), "text-only": ("worlds", 160, 2160),
+    "random": ("worlds", 160, 2160),
 }  # fmt: skip
 
 
