@@ -52,6 +52,9 @@ def test_what_is_seen_is_told_from_what_is_guessed():
     asked = tasks.gather("lights", iter(made), 0)
     got = comparing.quality(Obedient(), asked)
     assert got["all"][0] == 1.0 and got[comparing.UNSEEN][0] == 0.0 and got["verify"][3] == 4
+    assert got[comparing.ADDED][0] == 1.0
+    held = tasks.gather("one light", iter(made[:1]), 0)  # nothing to exchange its medium with
+    assert comparing.quality(Obedient(), held).keys() == {"all", "verify"}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

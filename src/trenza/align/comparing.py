@@ -24,7 +24,7 @@ from trenza.align.trainer import Trainer
 from trenza.conversation import Conversation
 from trenza.data.samples import Item
 from trenza.errors import UsageError
-from trenza.evaluate.clustered import mean
+from trenza.evaluate.clustered import ANY, SHARE, mean
 from trenza.evaluate.reading import right
 from trenza.evaluate.tasks import Task
 from trenza.signals import Image, decode
@@ -34,7 +34,7 @@ AT_ONCE = 8
 TIMED = 5  # questions that times are the median of
 SHORT = Sampling(max_tokens=16)
 QUESTION = "What is this?"
-UNSEEN = "all, shown another item's media"
+UNSEEN, ADDED = "all, shown another item's media", "more with their own media"
 Figures = dict[str, Any]
 
 
@@ -56,30 +56,32 @@ def measured(trainer: Trainer, responder: Any, task: Task, picture: Image) -> Fi
 def quality(responder: Any, task: Task) -> Figures:
     """Share of items answered right, as [value, low, high, n], clustered by medium: all, by task and by capability.
 
-    UNSEEN is the same share when each item is shown the media of another instead: what is left of it is guessed.
+    UNSEEN is the share when each item is shown the media of another instead: what is left of it is guessed. ADDED is
+    how much more of the same items is right with their own.
     """
-    scores: dict[str, list[tuple[float, Hashable]]] = {"all": [], UNSEEN: []}
-    numbers, refused = range(len(task.items)), 0
-    for start in range(0, len(numbers), AT_ONCE):
-        some = numbers[start : start + AT_ONCE]
-        items = [task.items[i] for i in some]
-        for index, item, text in zip(some, items, _answers(responder, items), strict=True):
+    scores: dict[str, list[tuple[float, Hashable]]] = {"all": [], UNSEEN: [], ADDED: []}
+    count, refused = len(task.items), 0
+    for start in range(0, count, AT_ONCE):
+        some = range(start, min(start + AT_ONCE, count))
+        own, others = [task.items[i] for i in some], [exchanged(task, i) for i in some]
+        texts = iter(_answers(responder, [item for item in others if item is not None]))
+        for index, item, text, other in zip(some, own, _answers(responder, own), others, strict=True):
+            guess = None if other is None else next(texts)
             if text is None:
                 refused += 1
                 continue
-            score = (float(right(text, item.answer, item.choices)), task.clusters[index])
+            cluster, value = task.clusters[index], float(right(text, item.answer, item.choices))
             source = item.key.rpartition("/")[0]
             for name in ("all", *([source] if source else []), item.capability):
-                scores.setdefault(name, []).append(score)
-        changed = [exchanged(task, index) for index in some]
-        asked = [item for item in changed if item is not None]
-        clusters = [task.clusters[index] for index, item in zip(some, changed, strict=True) if item is not None]
-        for item, cluster, text in zip(asked, clusters, _answers(responder, asked), strict=True):
-            if text is not None:
-                scores[UNSEEN].append((float(right(text, item.answer, item.choices)), cluster))
+                scores.setdefault(name, []).append((value, cluster))
+            if guess is not None:
+                blind = float(right(guess, item.answer, item.choices))
+                scores[UNSEEN].append((blind, cluster))
+                scores[ADDED].append((value - blind, cluster))
     told: Figures = {}
     for name in [n for n in scores if scores[n]]:
-        found = mean([value for value, _ in scores[name]], [cluster for _, cluster in scores[name]])
+        bounds = ANY if name == ADDED else SHARE
+        found = mean([value for value, _ in scores[name]], [cluster for _, cluster in scores[name]], bounds)
         told[name] = [round(found.value, 4), round(found.low, 4), round(found.high, 4), found.n]
     return told | ({"items with media that it can't take": refused} if refused else {})
 
