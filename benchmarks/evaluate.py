@@ -161,11 +161,11 @@ def main() -> None:
     for name, part in (
         ("card against plain accuracy", lambda: card_cost(responder, task, args.probed, args.seed)),
         ("plain accuracy against transformers", lambda: against_transformers(responder, said)),
+        ("this process, model and all, peak resident GiB", peak),
         (
-            "the same in float32",
+            "plain accuracy against transformers in float32",
             lambda: against_transformers(load.trained(load.DEFAULT, torch.float32), said[:EXACT_ITEMS]),
         ),
-        ("this process, model and all, peak resident GiB", peak),
         ("memory of the instrument", memory),
     ):
         report[name] = part()

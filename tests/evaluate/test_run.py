@@ -289,3 +289,15 @@ def test_a_server_that_is_busy_gets_the_same_card_and_a_note():
         results = run(task := shades(8), plan(task), asker(endpoint))
         assert not results.failures and card("busy", results).measures["accuracy"].value == 1
         assert any("429" in what for what in endpoint.warnings)
+
+
+def test_a_model_that_answers_about_pictures_only_can_score_all_the_same():
+    class OnlyPictures:
+        scores = True
+
+        def score(self, conversation, candidates):
+            if not any(part.is_media for part in conversation.parts):
+                raise UsageError("give a picture")
+            return [0.0] * len(candidates)
+
+    assert Asker(OnlyPictures(), "m", Store(":memory:")).scores()

@@ -43,6 +43,7 @@ def test_scores_are_chances_among_what_it_keeps():
     alone, together = model.score(example, [[20, 21]]), model.score(example, [*KEPT, [20, 21]])
     assert float(alone[0]) == pytest.approx(float(together[-1]), abs=1e-5) and float(alone[0]) < 0
     assert together[:4] == pytest.approx(log_p, abs=1e-5)  # what else is asked for doesn't change them
+    assert model.score(example, [answer[:-1] for answer in KEPT]) == pytest.approx(log_p, abs=1e-5)
 
 
 @torch.no_grad()
@@ -51,14 +52,22 @@ def test_all_media_count_and_padding_does_not():
     one, two, film = shown(1, 1), shown(2, 1, media=2), shown(3, 1, kind="video")
     alone = torch.cat([model.see(some) for some in (one, two, film)])
     assert torch.allclose(model.see([*one, *two, *film]), alone, atol=1e-5)
-    swapped = Example([], two[0].media[:1], two[0].turns)
-    assert not torch.allclose(model.see([swapped]), model.see(two), atol=1e-3)
+    for other in (two[0].media[:1], two[0].media[::-1]):
+        assert not torch.allclose(model.see([Example([], other, two[0].turns)]), model.see(two), atol=1e-4)
 
 
 def test_only_what_fits_is_kept_and_the_most_usual_first():
     model = system()
     model.keep([[5, 6, 7, learning.END], *([n, learning.END] for n in range(20, 30))])
     assert model.said == [[n, learning.END] for n in range(20, 26)]
+    (example,) = shown(6, 1)
+    before = model.score(example, KEPT)
+    model.keep(KEPT)
+    assert float(model.score(example, KEPT).exp().sum()) == pytest.approx(1, abs=1e-5) and before.exp().sum() < 1
+    model.keep([[5, 6, 7, learning.END]])
+    for ask in (lambda: model.generate(example, learning.END, 3), lambda: model.loss([example])):
+        with pytest.raises(UsageError, match="keeps no answer"):
+            ask()
 
 
 def test_the_same_turn_is_drawn_again_and_others_teach_too():

@@ -149,6 +149,8 @@ def system(recipe: Recipe, parts: Parts) -> Any:
         raise UsageError("imagined: it is made as detectors perceive it; set perceive: things, or leave it out")
     if recipe.plain and recipe.system != "llava":
         raise UsageError(f"plain: questions without media are for llava; {recipe.system} needs media, leave it out")
+    if recipe.shots and recipe.system == "clip_answers":
+        raise UsageError("shots: clip_answers compares one question with its media; leave it out")
     model = SYSTEMS[recipe.system](recipe, parts)
     if recipe.start is not None:
         restore(model, recipe.system, recipe.start)

@@ -34,7 +34,7 @@ AT_ONCE = 8
 TIMED = 5  # questions that times are the median of
 SHORT = Sampling(max_tokens=16)
 QUESTION = "What is this?"
-UNSEEN, ADDED = "all, shown another item's media", "more with their own media"
+UNSEEN, ADDED = "all, shown the media of another item", "more with their own media"
 Figures = dict[str, Any]
 
 
@@ -56,9 +56,11 @@ def measured(trainer: Trainer, responder: Any, task: Task, picture: Image) -> Fi
 def quality(responder: Any, task: Task) -> Figures:
     """Share of items answered right, as [value, low, high, n], clustered by medium: all, by task and by capability.
 
-    UNSEEN is the share when each item is shown the media of another instead: what is left of it is guessed. ADDED is
-    how much more of the same items is right with their own.
+    UNSEEN is the share when each item is shown the media of another one with another answer: who guesses has as many
+    right as before, who looks has fewer. ADDED is how much more of the same items is right with their own. Raises
+    UsageError when the system can take the media of none.
     """
+    sources = task.name.split(" + ") if " + " in task.name else []
     scores: dict[str, list[tuple[float, Hashable]]] = {"all": [], UNSEEN: [], ADDED: []}
     count, refused = len(task.items), 0
     for start in range(0, count, AT_ONCE):
@@ -71,13 +73,15 @@ def quality(responder: Any, task: Task) -> Figures:
                 refused += 1
                 continue
             cluster, value = task.clusters[index], float(right(text, item.answer, item.choices))
-            source = item.key.rpartition("/")[0]
-            for name in ("all", *([source] if source else []), item.capability):
+            own_task = [source for source in sources if item.key.startswith(f"{source}/")]
+            for name in ("all", *own_task, item.capability):
                 scores.setdefault(name, []).append((value, cluster))
             if guess is not None:
                 blind = float(right(guess, item.answer, item.choices))
                 scores[UNSEEN].append((blind, cluster))
                 scores[ADDED].append((value - blind, cluster))
+    if not scores["all"]:
+        raise UsageError("this system takes the media of none of these items; compare it on others with --task")
     told: Figures = {}
     for name in [n for n in scores if scores[n]]:
         bounds = ANY if name == ADDED else SHARE
@@ -125,7 +129,7 @@ def training(trainer: Trainer) -> Figures:
     What a system starts from, as BLIP-2 from its first stage, counts in seconds and stands beside them.
     """
     rows, start = _log(trainer.recipe.out), trainer.recipe.start
-    before = _log(start.parent) if start is not None else []
+    before = None if start is None else sum(r["seconds"] for r in _log(start.parent)) or None  # None: isn't known
     examples = next(iter(trainer.feed))
     with counting() as counter:
         loss, _ = trainer.step(examples)
@@ -135,7 +139,7 @@ def training(trainer: Trainer) -> Figures:
         "trainable parameters": sum(p.numel() for p in trainer.system.parameters() if p.requires_grad),
         "steps": len(rows), "conversations": sum(r["conversations"] for r in rows),
         "seconds": round(sum(r["seconds"] for r in rows), 1),
-        "seconds of what it starts from": round(sum(r["seconds"] for r in before), 1),
+        "seconds of what it starts from": before and round(before, 1),
         "FLOPs": counter.get_total_flops() * len(rows),
         "last losses": [round(r["loss"], 4) for r in rows[-10:]],
     }  # fmt: skip

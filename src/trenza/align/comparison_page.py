@@ -37,7 +37,7 @@ COSTS: tuple[tuple[str, tuple[str, str], Callable[[Any], str]], ...] = (
     ("training, steps", ("training", "steps"), str),
     ("training, seconds", ("training", "seconds"), lambda v: f"{v:,.0f}"),
     ("training of what it starts from, seconds", ("training", "seconds of what it starts from"), lambda v: f"{v:,.0f}"),
-    ("training, FLOPs", ("training", "FLOPs"), large),
+    ("training, FLOPs, without what it starts from", ("training", "FLOPs"), large),
     ("a picture's tokens in the sequence", ("picture", "tokens"), str),
     ("a picture's FLOPs in the towers", ("picture", "tower FLOPs"), large),
     ("prefill FLOPs of a picture and a short question", ("picture", "prefill FLOPs"), large),

@@ -31,6 +31,7 @@ from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
 from trenza.conversation import Box, Evidence, Span
 from trenza.data import build
+from trenza.data.files import Broken
 from trenza.data.formats.webdataset import shards_of
 from trenza.data.loader import Loader, Source
 from trenza.data.shards import Record
@@ -183,9 +184,11 @@ class Feed:
 
     def usual_answers(self) -> list[list[int]]:
         """Answers with their end, those first that `TALKS` conversations, from all over the data, give most often."""
-        records = [record for own in self.loader.records.records for record in own]
-        some = records[:: -(-len(records) // TALKS)]
-        given = Counter(said.answer for record in some for said in self._read(record)[1])
+        records = self.loader.records
+        places = [(source, number) for source, own in enumerate(records.records) for number in range(len(own))]
+        read = (records[place] for place in places[:: -(-len(places) // TALKS)])
+        talks = (one[1][: self.recipe.turns] for one in read if not isinstance(one, Broken))
+        given = Counter(said.answer for talk in talks for said in talk)
         return [[*self.words.encode(answer), self.words.end] for answer, _ in given.most_common()]
 
     def requested(self, media: tuple[Medium, ...], asked: tuple[Asked, ...]) -> Example | None:

@@ -22,6 +22,7 @@ from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
 from trenza.errors import TrainingError, UsageError
 from trenza.systems.clip_answers import ClipAnswers
+from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example
 from trenza.systems.places import LOOKS
 
@@ -204,6 +205,8 @@ class Trainer:
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
+                if not media and not isinstance(self.system, DecoderSystem):
+                    continue  # what compares, or reads media apart, has nothing to say without any
                 tokens = self.system.generate(self.feed.example(media, asked[:1]), self.words.end, LOOKS + 1 + SHOWN)
                 decode = self.tokenizer.decode
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)

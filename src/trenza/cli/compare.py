@@ -1,4 +1,4 @@
-"""`trenza compare RECIPE...`: architectures side by side, on the same towers, data and budget."""
+"""`trenza compare RECIPE...`: architectures side by side, on the same towers and the same questions."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ HELP = "train architectures by their recipes and lay quality, cost and latency s
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, nargs="+", help="YAML files, as in recipes/; what is trained is not again")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a change to every recipe")
-    parser.add_argument("--task", action="append", metavar="NAME", help="what to ask: worlds (default), easy-vqa, ...")
+    parser.add_argument("--task", action="append", metavar="NAME", help="as evaluate takes it (default worlds)")
     parser.add_argument("--items", type=int, default=200, metavar="N", help="items to ask of each task (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="seed that draws those items (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
@@ -36,20 +36,25 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("blip2_stage1 is no system of its own: train it first and compare blip2, which starts from it")
     if other := [name for name, r in read.items() if r.perceive != "grid"]:
         raise UsageError(f"{other[0]}: perceive: only grid is compared, since all share its towers; leave it out")
+    if options.items < 1:
+        raise UsageError("--items counts from 1")
+    for file in (options.json, options.html):
+        if file is not None and file.is_dir():
+            raise UsageError(f"{file} is a folder; give the name of a file")
     import torch
 
     from trenza.align import assemble, comparing
     from trenza.align.comparison_page import page
     from trenza.align.trainer import Trainer
+    from trenza.cli.evaluate import asked_of
     from trenza.data.files import whole
     from trenza.data.worlds import pictures
     from trenza.data.worlds.build import world_items
-    from trenza.evaluate import builtin, tasks
     from trenza.signals import Image, decode
     from trenza.systems import load
 
     names = options.task or ["worlds"]
-    asked = tasks.joined([builtin.load(name, options.items, options.seed) for name in names])
+    asked = asked_of(names, options.items, options.seed)
     chance = sum(1 / len(item.choices) for item in asked.items if item.choices) / len(asked.items)
     shown = world_items(0, options.seed, "test_seed", family=pictures.FAMILIES[0])[0].media[0]
     picture = decode(shown.data, name="a world", kind="image")

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from trenza.evaluate.run import Results
 
     _check(options)
-    task = _task(options)
+    task = asked_of(options.task, options.items, options.seed)
     asked = plan(task, options.budget, options.seed)
     names = [options.model, options.against] if options.against else [options.model]
     results: list[Results] = []
@@ -99,16 +99,17 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"{file} is a folder; give the name of a file")
 
 
-def _task(options: argparse.Namespace):
+def asked_of(names: list[str], items: int | None, seed: int):
+    """The tasks of these names or paths as one. Raises UsageError, DataError."""
     from trenza.evaluate import builtin, tasks
 
     found = []
-    for name in options.task:
+    for name in names:
         made = builtin.by_name(name)
         if made is not None and not Path(name).exists():
-            found.append(made(options.items or ITEMS, options.seed))
+            found.append(made(items or ITEMS, seed))
         elif Path(name).exists():
-            found.append(tasks.load(Path(name), options.items or 0, options.seed))
+            found.append(tasks.load(Path(name), items or 0, seed))
         else:
             raise UsageError(f"--task {name!r} is no path and not built in; built in: {', '.join(builtin.NAMES)}")
     return tasks.joined(found)

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from trenza.conversation import Answer, Conversation, Evidence, Responder
 from trenza.errors import EndpointError, TrenzaError, UsageError
 from trenza.evaluate.store import Store, evidence_from_json, evidence_to_json, key_of
+from trenza.signals import Image
 
 BATCH = 64  # questions given to a model at once, and the most that a killed run asks again
 GIVE_UP = 25  # questions that didn't reach a server, without a single answer, after which it counts as gone
-TRIAL = Conversation.ask("Is snow white? Answer yes or no.")
+_TRIAL = "Is snow white? Answer yes or no."
+TRIALS = (Conversation.ask(_TRIAL), Conversation.ask(_TRIAL, Image(np.full((64, 64, 3), 128, np.uint8))))
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,17 @@ class Asker:
     failures: dict[str, int] = field(default_factory=dict)
 
     def scores(self) -> bool:
-        """Can this responder say log p of candidates? Some endpoints can't. Without media, as some take not all."""
+        """Can this responder say log p of candidates? Some endpoints can't; some take no pictures, some only."""
         if not getattr(self.responder, "scores", True):
             return False
-        try:
-            return len(self.responder.score(TRIAL, ["yes", "no"])) == 2
-        except (UsageError, NotImplementedError):
-            return False
-        except TrenzaError:
-            return True  # it can, only not this time
+        for trial in TRIALS:
+            try:
+                return len(self.responder.score(trial, ["yes", "no"])) == 2
+            except (UsageError, NotImplementedError):
+                continue
+            except TrenzaError:
+                return True  # it can, only not this time
+        return False
 
     def ask(self, requests: Sequence[Request]) -> list[Outcome]:
         """An outcome for each request, in order; equal ones asked once. Raises EndpointError when nobody answers."""

@@ -80,7 +80,7 @@ def _summary(report: Report) -> str:
         card.measures[n].estimate for n in ("accuracy", "accuracy/probed", "blind", "prior_gap")
     )
     looked = ""
-    if probed.n:
+    if probed.n and gap.n:
         how = "by likelihood " * report.results.scores
         looked = (
             f" Of the {probed.n:,} looked at closely, {how}{probed.value:.0%} are right, and {blind.value:.0%} without "
@@ -117,7 +117,8 @@ def _unsure(m: Measure) -> bool:
     e = m.estimate
     if m.nothing is not None and not e.low > m.nothing:
         return True
-    return (m.most is not None and e.high > m.most) or (m.least is not None and e.low < m.least)
+    most = m.most or math.inf  # nothing at all is no bound that an interval could keep
+    return e.high > most or (m.least is not None and e.low < m.least)
 
 
 def _table(card: Card) -> str:

@@ -7,7 +7,7 @@
 It compares and can't write: a classifier made of texts (Radford et al. 2021, section 3.1.1), whose classes are the
 answers that its training data gives most often. Beside CLIP's loss over a batch it learns which of these answers a
 question has, since other answers to the same question are the negatives that a batch of pictures lacks (Yuksekgonul
-et al. 2023, section 5).
+et al. 2023, section 5). Of a conversation it reads the words behind the media, as one question.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ from trenza.systems.space import word_states
 from trenza.towers.language import LanguageModel
 from trenza.towers.vit import AttentionPool
 
+MEDIA = 8  # that are told apart by their order
 NOTHING = -1  # stands behind the last token of a kept answer
 
 
@@ -55,18 +56,22 @@ class Pooled(nn.Module):
         inner = config.inputs.width
         block = BlockConfig(inner, config.heads, 4 * inner)
         self.inputs = Inputs(config.inputs)
+        self.order = nn.Parameter(torch.randn(MEDIA, inner) * 0.02)  # the first picture or the second
         self.blocks = nn.ModuleList(Block(block) for _ in range(config.blocks))
         self.pool = AttentionPool(block)
         self.project = nn.Linear(inner, config.width, bias=False)
 
     def forward(self, media: Sequence[Sequence[Medium]]) -> Tensor:
         """All media of each of B conversations to [B, width]."""
-        rows = [torch.cat([self.inputs(m.features[None].float(), m.kind)[0] for m in own]) for own in media]
+        rows = [torch.cat([self._row(number, m) for number, m in enumerate(own)]) for own in media]
         lengths = torch.tensor([len(row) for row in rows])
         x, seen = pad_sequence(rows, batch_first=True), masks.padded(lengths, int(lengths.max()))
         for block in self.blocks:
             x = block(x, seen)
         return self.project(self.pool(x, seen))
+
+    def _row(self, number: int, medium: Medium) -> Tensor:
+        return self.inputs(medium.features[None].float(), medium.kind)[0] + self.order[min(number, MEDIA - 1)]
 
 
 class Joined(nn.Module):
@@ -96,6 +101,7 @@ class ClipAnswers(Space):
         language.blocks = language.blocks[: max(config.layers) + 1]  # those above are never run
         self.config, self.language = config, language.requires_grad_(False)
         self.register_buffer("answers", torch.full((config.kept, config.tokens), NOTHING))
+        self._kept_states: tuple[Tensor, Tensor] | None = None  # the answers that they are of, and their states
 
     def trained(self) -> dict[str, nn.Parameter]:
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
@@ -111,6 +117,17 @@ class ClipAnswers(Space):
     def said(self) -> list[list[int]]:
         """The kept answers."""
         return [own for row in self.answers.tolist() if (own := [token for token in row if token != NOTHING])]
+
+    def kept_states(self) -> Tensor:
+        """States of the kept answers [kept, S], read once. Raises UsageError where none is kept."""
+        if not self.said:
+            raise UsageError(
+                f"this CLIP model keeps no answer: it answers with what its data says in {self.config.tokens} tokens "
+                "or fewer; train it on data with short answers"
+            )
+        if self._kept_states is None or not torch.equal(self._kept_states[0], self.answers):
+            self._kept_states = (self.answers.clone(), self.read(self.said))
+        return self._kept_states[1]
 
     # --- towers -----------------------------------------------------------------------------------
 
@@ -150,7 +167,7 @@ class ClipAnswers(Space):
         seen = self.see(shown)
         questions, answers = self.read([t.question for _, t in turns]), self.read([t.answer for _, t in turns])
         own = self.texts(questions, answers)  # [N, E]
-        others = self.texts(questions[:, None], self.read(kept)[None])  # [N, K, E]
+        others = self.texts(questions[:, None], self.kept_states()[None])  # [N, K, E]
         near = self.temperature * torch.einsum("ne,nke->nk", seen[of], others)
         same = torch.tensor([[turn.answer == answer for answer in kept] for _, turn in turns])
         true = self.temperature * (seen[of] * own).sum(-1, keepdim=True)
@@ -164,24 +181,29 @@ class ClipAnswers(Space):
         return asked + contrastive(self.similarity(seen, own[some]), alike) * len(turns), len(turns)
 
     @torch.no_grad()
-    def log_p(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        """log p [candidates] among the kept answers and, for a candidate that isn't one, itself."""
-        (turn,) = example.turns
-        seen, question, kept = self.see([example]), self.read([turn.question]), self.said
-        usual = self.similarity(seen, self.texts(question, self.read(kept)))[0].logsumexp(0)
-        own = self.similarity(seen, self.texts(question, self.read(candidates)))[0]
-        new = torch.tensor([list(candidate) not in kept for candidate in candidates])
-        return own - torch.where(new, torch.logaddexp(own, usual), usual)
-
     def score(self, example: Example, candidates: Sequence[Sequence[int]]) -> Tensor:
-        """See `System`."""
-        return self.log_p(example, candidates)
+        """See `System`: log p among the kept answers and, for a candidate that isn't one of them, itself.
 
+        A candidate counts as the whole answer, with its end or without.
+        """
+        end = self.said[0][-1:] if self.said else []
+        whole = [[*c] if [*c][-1:] == end else [*c, *end] for c in candidates]
+        seen, question, usual = self._near(example)
+        own = self.similarity(seen, self.texts(question, self.read(whole)))[0]
+        new, among = torch.tensor([c not in self.said for c in whole]), usual.logsumexp(0)
+        return own - torch.where(new, torch.logaddexp(own, among), among)
+
+    @torch.no_grad()
     def generate(self, example: Example, end: int, most: int) -> list[int]:
         """See `System`: the nearest of the kept answers."""
-        kept = self.said
-        best = kept[int(self.log_p(example, kept).argmax())]
+        best = self.said[int(self._near(example)[2].argmax())]
         return [token for token in best if token != end][:most]
+
+    def _near(self, example: Example) -> tuple[Tensor, Tensor, Tensor]:
+        """Its media [1, E], its question's states [1, S], and the similarity of each kept answer [kept]."""
+        (turn,) = example.turns
+        seen, question = self.see([example]), self.read([turn.question])
+        return seen, question, self.similarity(seen, self.texts(question, self.kept_states()))[0]
 
     def media_tokens(self, media: Sequence[Medium]) -> int:
         """What stands for all media together: one vector."""
