@@ -15,7 +15,7 @@ from trenza.evaluate.cases import FORMS, Case, candidates, conversation, pose
 from trenza.evaluate.probes_media import Regions
 from trenza.evaluate.tasks import Task, pairs_in_order
 
-PROBED_SHARE, PROBED_LEAST = 0.05, 64  # of the items; of a small task more, or its intervals say nothing
+PROBED_SHARE, PROBED_LEAST = 0.04, 64  # of the items; of a small task more, or its intervals say nothing
 QUESTIONS_PER_PROBED, MORE_IF_OPEN = 36, 20  # at most; without choices, answers and their likelihood are two
 ROTATIONS = 3  # of the options
 

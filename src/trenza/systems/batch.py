@@ -17,7 +17,7 @@ from trenza.systems.looking import Allowed, masked
 from trenza.systems.splice import Piece, splice
 from trenza.towers.language import LanguageModel
 
-ROWS = 16  # prompts decoded side by side
+ROWS = 32  # prompts decoded side by side
 TREE_TOKENS = 768  # of one tree; attention grows with its square
 Source = int | tuple[Tensor, int]  # a token number, or a row of a medium
 Flat = tuple[list[int], list[Source]]  # a prompt's tokens: keys by which equal ones are known, and what they are
