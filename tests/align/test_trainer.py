@@ -93,7 +93,7 @@ def test_it_learns_and_its_folder_goes_on(recipe, tiny, tmp_path):
 def test_what_cant_work_stops_at_once(recipe, tiny, tmp_path):
     with pytest.raises(UsageError, match="batch: 400 is more than the 24 conversations"):
         Trainer(recipes.load(recipe, ["batch=400"]), tiny())
-    with pytest.raises(UsageError, match="system: 'lava' is unknown; known: llava"):
+    with pytest.raises(UsageError, match="system: 'lava' is unknown; known: clip_answers, llava"):
         Trainer(recipes.load(recipe, ["system=lava"]), tiny())
     with pytest.raises(WeightsError, match="nowhere"):
         Trainer(recipes.load(recipe, [f"start={tmp_path / 'nowhere'}"]), tiny())

@@ -17,7 +17,7 @@ def test_a_folder_of_transformers_is_recognised(tmp_path):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ('{"system": "perpetuum"}', "the system 'perpetuum'; known: llava_public, llava"),
+        ('{"system": "perpetuum"}', "the system 'perpetuum'; known: llava_public, clip_answers, llava"),
         ("{}", "the system None"),
         ("[]", "isn't a JSON object"),
         ("\x00", "isn't a JSON object"),
