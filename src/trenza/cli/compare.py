@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trenza.cli.evaluate import asked_of, no_folders
 from trenza.errors import UsageError
 
 HELP = "train architectures by their recipes and lay quality, cost and latency side by side"
@@ -38,15 +39,12 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{other[0]}: perceive: only grid is compared, since all share its towers; leave it out")
     if options.items < 1:
         raise UsageError("--items counts from 1")
-    for file in (options.json, options.html):
-        if file is not None and file.is_dir():
-            raise UsageError(f"{file} is a folder; give the name of a file")
+    no_folders(options.json, options.html)
     import torch
 
     from trenza.align import assemble, comparing
     from trenza.align.comparison_page import page
     from trenza.align.trainer import Trainer
-    from trenza.cli.evaluate import asked_of
     from trenza.data.files import whole
     from trenza.data.worlds import pictures
     from trenza.data.worlds.build import world_items

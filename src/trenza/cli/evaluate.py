@@ -94,7 +94,12 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"--fail-under {limit!r} isn't NAME=NUMBER, as prior_gap=0.2")
     if options.budget < 0 or (options.items is not None and options.items < 1):
         raise UsageError("--budget and --items count from 1")
-    for file in (options.json, options.html):
+    no_folders(options.json, options.html)
+
+
+def no_folders(*files: Path | None) -> None:
+    """Raises UsageError where a folder is given for what is to be written."""
+    for file in files:
         if file is not None and file.is_dir():
             raise UsageError(f"{file} is a folder; give the name of a file")
 

@@ -120,13 +120,13 @@ class ClipAnswers(Space):
 
     def kept_states(self) -> Tensor:
         """States of the kept answers [kept, S], read once. Raises UsageError where none is kept."""
-        if not self.said:
+        if not (said := self.said):
             raise UsageError(
                 f"this CLIP model keeps no answer: it answers with what its data says in {self.config.tokens} tokens "
                 "or fewer; train it on data with short answers"
             )
         if self._kept_states is None or not torch.equal(self._kept_states[0], self.answers):
-            self._kept_states = (self.answers.clone(), self.read(self.said))
+            self._kept_states = (self.answers.clone(), self.read(said))
         return self._kept_states[1]
 
     # --- towers -----------------------------------------------------------------------------------
@@ -186,11 +186,12 @@ class ClipAnswers(Space):
 
         A candidate counts as the whole answer, with its end or without.
         """
-        end = self.said[0][-1:] if self.said else []
+        kept = self.said
+        end = kept[0][-1:] if kept else []
         whole = [[*c] if [*c][-1:] == end else [*c, *end] for c in candidates]
         seen, question, usual = self._near(example)
         own = self.similarity(seen, self.texts(question, self.read(whole)))[0]
-        new, among = torch.tensor([c not in self.said for c in whole]), usual.logsumexp(0)
+        new, among = torch.tensor([c not in kept for c in whole]), usual.logsumexp(0)
         return own - torch.where(new, torch.logaddexp(own, among), among)
 
     @torch.no_grad()
