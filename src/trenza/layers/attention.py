@@ -59,8 +59,8 @@ class Attention(nn.Module):
         group = self.heads // self.kv_heads
         attend = mask.attend if isinstance(mask, Packed) else partial(F.scaled_dot_product_attention, attn_mask=mask)
         if group > 1 and x.shape[1] == 1 and not isinstance(mask, Packed):
-            # The heads of a group ask side by side, as if they were tokens: for one token that is the same, copies no
-            # keys, and in bfloat16 on a CPU PyTorch takes a seventh of the time.
+            # The heads of a group ask side by side, as if they were tokens: for one token that is the same, it copies
+            # no keys, and PyTorch is slow at a single query in bfloat16 on a CPU.
             y = attend(q.unflatten(1, (self.kv_heads, group)).flatten(2, 3), k, v).view_as(q)
         else:
             y = attend(q, *(t.repeat_interleave(group, 1) for t in (k, v)) if group > 1 else (k, v))  # [B, H, T, E]
