@@ -3,6 +3,7 @@
     trenza data build stamps noto twemoji openclipart stamp-sounds stamp-voices espeak fluid-soundfont-gm --out DATA
     python -m trenza.align.space_features --data DATA --out FEATURES
     python benchmarks/search.py --features FEATURES [--seed 0] [--json docs/search.json]
+    python benchmarks/search.py [--json docs/search.json]  # the times alone, among as many vectors drawn at random
 
 The index: the test stamps, the sounds that belong to test stamps, and others drawn by the seed (clip art, emoji, words
 spoken, instruments) up to 10,000. Others that bear the name of a test stamp are left out, since they would be right
@@ -35,6 +36,7 @@ from trenza.signals import Audio, Image
 from trenza.systems import space
 
 MEDIA, TIMED, SWAPPED = 10_000, 50, 300
+TEXTS = ("a red car", "two dogs in the snow", "un gato negro", "una guitarra", "church bells", "la lluvia cae")
 
 
 class Media:
@@ -147,11 +149,21 @@ def timed(run, arguments: list) -> dict[str, float]:
     return {"median, ms": round(1000 * float(np.median(seconds)), 1), "slowest, ms": round(1000 * max(seconds), 1)}
 
 
-def times(media: Media, embedder: space.Embedder, vectors: dict) -> dict:
-    texts = [text for i in media.of("stamps") for text in media.said[i].values()]
+def anything(embedder: space.Embedder, seed: int) -> dict:
+    """An index a kind of vectors that nothing is known of: a search among them takes as long."""
+    wide = len(embedder.query(embedder.texts(TEXTS[:1])[0]))
+    rows = np.random.default_rng(seed).standard_normal((MEDIA, wide), np.float32)
+    vectors = {kind: new_vectors(wide) for kind in ("image", "audio")}
+    for kind, own in zip(vectors, np.split(rows, [MEDIA * 7 // 10]), strict=True):
+        vectors[kind].add(np.arange(len(own)), own / np.linalg.norm(own, axis=1, keepdims=True))
+    return vectors
+
+
+def times(embedder: space.Embedder, vectors: dict) -> dict:
+    texts = [TEXTS[i % len(TEXTS)] + f" {i}" for i in range(TIMED)]
     rng = np.random.default_rng(0)
-    pictures = [Image(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)) for _ in range(10)]
-    sounds = [Audio(rng.standard_normal(48_000).astype(np.float32) / 10) for _ in range(10)]
+    pictures = [Image(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)) for _ in range(TIMED)]
+    sounds = [Audio(rng.standard_normal(48_000).astype(np.float32) / 10) for _ in range(TIMED)]
 
     def search(vector: np.ndarray) -> None:
         for index in vectors.values():
@@ -168,20 +180,24 @@ def times(media: Media, embedder: space.Embedder, vectors: dict) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--features", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     embedder = space.load()
-    media = Media(args.features, embedder.heads)
-    vectors, chosen = indexed(media, embedder.heads, args.seed)
-    kinds = {kind: sum(media.kinds[i] == kind for i in chosen) for kind in vectors}
-    report = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed,
-        "space": embedder.name, "indexed": {"all": len(chosen), **kinds},
-        "found": found(media, embedder, vectors), "mismatch": mismatch(media, embedder, args.seed),
-        "a query takes": times(media, embedder, vectors),
-    }  # fmt: skip
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    if args.features is None:
+        report = json.loads(args.json.read_text()) if args.json else {}
+        report["a query takes"] = {"machine": machine} | times(embedder, anything(embedder, args.seed))
+    else:
+        media = Media(args.features, embedder.heads)
+        vectors, chosen = indexed(media, embedder.heads, args.seed)
+        kinds = {kind: sum(media.kinds[i] == kind for i in chosen) for kind in vectors}
+        report = {
+            "machine": machine, "seed": args.seed, "space": embedder.name, "indexed": {"all": len(chosen), **kinds},
+            "found": found(media, embedder, vectors), "mismatch": mismatch(media, embedder, args.seed),
+            "a query takes": {"machine": machine} | times(embedder, vectors),
+        }  # fmt: skip
     print(json.dumps(report, indent=1))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")

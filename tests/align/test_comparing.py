@@ -38,7 +38,7 @@ def task() -> Task:
 class Obedient:
     """Says yes to a light picture, no to a dark one."""
 
-    def respond_many(self, asked):
+    def respond_many(self, asked, most):
         shown = [next(p.signal for p in c.parts if p.is_media) for c in asked]
         return [Answer("yes" if s.pixels[0, 0, 0] > 127 else "no", (), None, Usage(0, 0, 0)) for s in shown]
 

@@ -200,6 +200,7 @@ def test_many_at_once_are_what_each_is_alone(responder):
     alone = [responder.respond(c, support=False) for c in asked]
     together = responder.respond_many(asked)
     assert [(a.text, a.usage, a.evidence) for a in together] == [(a.text, a.usage, a.evidence) for a in alone]
+    assert [a.usage.completion_tokens for a in responder.respond_many(asked, 2)] == [2, 2, 2]
     requests = [(c, ["yes", "no", "[0.5, 0.5]"]) for c in asked]
     for got, request in zip(responder.score_many(requests), requests, strict=True):
         assert got == pytest.approx(responder.score(*request), abs=1e-3)

@@ -33,6 +33,7 @@ from trenza.systems.answering import Sampling
 AT_ONCE = 8
 TIMED = 5  # questions that times are the median of
 SHORT = Sampling(max_tokens=16)
+LONG = 64  # tokens of evidence and answer; of what finds no end most goes on for hundreds
 QUESTION = "What is this?"
 UNSEEN, ADDED = "all, shown the media of another item", "more with their own media"
 Figures = dict[str, Any]
@@ -108,7 +109,7 @@ def _answers(responder: Any, some: Sequence[Item]) -> list[str | None]:
         Conversation.ask(i.question, *(decode(m.data, name=i.key, kind=m.kind) for m in i.media)) for i in some
     ]  # fmt: skip
     try:
-        return [answer.text for answer in responder.respond_many(asked)] if asked else []
+        return [answer.text for answer in responder.respond_many(asked, LONG)] if asked else []
     except UsageError:
         if len(some) == 1:
             return [None]

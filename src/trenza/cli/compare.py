@@ -70,9 +70,10 @@ def run(options: argparse.Namespace) -> int:
             report[name]["memory"] = {"GiB": comparing.peak_memory(trained, file)}
             print(f"{name}: right {report[name]['quality']['all'][0]:.2f}", file=sys.stderr)
     told = (
-        f"{len(asked.items)} items of {' and '.join(names)} (seed {options.seed}), asked greedily; 95% intervals over "
-        f"media. One drawn from the choices would be right in {chance:.0%}. Machine: {platform.machine()}, "
-        f"{torch.get_num_threads()} CPU threads. What an architecture could reach with more training is not measured."
+        f"{len(asked.items)} items of {' and '.join(names)} (seed {options.seed}), asked greedily, at most "
+        f"{comparing.LONG} tokens with their evidence; 95% intervals over media. One drawn from the choices would be "
+        f"right in {chance:.0%}. Machine: {platform.machine()}, {torch.get_num_threads()} CPU threads. "
+        "What an architecture could reach with more training is not measured."
     )
     if options.json:
         with whole(options.json) as partial:

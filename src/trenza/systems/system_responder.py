@@ -201,23 +201,35 @@ class SystemResponder:
 
     # --- many at once -----------------------------------------------------------------------------
 
-    def respond_many(self, conversations: Sequence[Conversation]) -> list[Answer]:
-        """The greedy answers of `respond` without support; side by side where media stand among the words."""
+    def respond_many(self, conversations: Sequence[Conversation], most: int | None = None) -> list[Answer]:
+        """The greedy answers of `respond` without support; side by side where media stand among the words.
+
+        most: tokens, evidence and answer together, behind which each is cut; left out, as many as `respond` makes.
+        """
         self._sense_ahead(conversations)
         system = self.system
-        if not scoring.side_by_side(system):
-            return [self.respond(c, support=False) for c in conversations]
         prompts = [self.prompt(c) for c in conversations]
-        rooms = [self._room(p, Sampling()) for p in prompts]
-        answers = []
-        examples = [p.example for p in prompts]
-        rows = scoring.greedy(system, scoring.rows(system, examples), examples, self.end, rooms)
+        rooms = [min(self._room(p, Sampling()), most or self.context) for p in prompts]
+        answers, examples = [], [p.example for p in prompts]
+        if scoring.side_by_side(system):
+            rows = scoring.greedy(system, scoring.rows(system, examples), examples, self.end, rooms)
+        else:
+            rows = [self._alone(example, room) for example, room in zip(examples, rooms, strict=True)]
         for conversation, prompt, tokens in zip(conversations, prompts, rows, strict=True):
             tokens = tokens[: len(tokens) - max(0, len(self._said(tokens)) - Sampling().max_tokens)]
             told, evidence = self._read(tokens, conversation)
             usage = Usage(prompt.words + prompt.media_tokens, prompt.media_tokens, len(tokens))
             answers.append(Answer(told.strip(), evidence, None, usage, abstained(told)))
         return answers
+
+    def _alone(self, example: Example, most: int) -> list[int]:
+        """Greedy tokens of one answer, as soon as it is as long as answers may be."""
+        tokens: list[int] = []
+        for token in self._tokens(example, most, Sampling()):
+            tokens.append(token)
+            if len(self._said(tokens)) >= Sampling().max_tokens:
+                break
+        return tokens
 
     def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
         """`score` of each conversation's candidates; whatever prompts share is computed once where they are words."""
