@@ -102,3 +102,12 @@ def test_the_detectable_difference_has_the_power_it_says():
     assert power.NormalIndPower(ddof=0).solve_power(
         effect, nobs1=400, alpha=0.05, power=None, ratio=0
     ) == pytest.approx(0.8, abs=0.002)
+
+
+def test_differences_that_are_all_equal_have_an_interval_still():
+    for value, count in ((-1.0, 40), (0.0, 40), (0.3, 40), (0.3, 37), (2 / 3, 50)):
+        found = clustered.mean([value] * count, range(count), clustered.DIFFERENCE)
+        assert found.value == pytest.approx(value) and "one trial" in found.warning
+        assert max(-1.0, value - 0.2) <= found.low <= value <= found.high <= min(1.0, value + 0.2)
+        assert found.high - found.low > 0.1
+    assert clustered.mean([0.3] * 40, range(40), clustered.ANY).low == pytest.approx(0.3)

@@ -5,6 +5,8 @@ import pytest
 from trenza.conversation import Box, Span
 from trenza.evaluate.reading import exact, near, normalised, overlap, refused, right
 
+CLICK = '{{"name": "click", "arguments": {{"x": {}, "y": {}}}}}'
+DONE = '{"name": "done", "arguments": {}}'
 ANIMALS = ("cat", "dog", "black cat", "elephant")
 
 
@@ -50,6 +52,17 @@ def test_an_answer_is_found_in_spanish_sentences(text):
         ("[0.5, 3.0]", ("[1.75, 3.0]", "[0.5, 3.0]"), "[0.5, 3.0]"),  # near both
         ("[0.6, 3.0]", ("[1.75, 3.0]", "[0.5, 3.0]"), "[0.5, 3.0]"),
         ("[0.9, 0.95]", ("[0.1, 0.1]", "[0.6, 0.6]"), None),
+        (
+            CLICK.format(0.835, 0.36),
+            (DONE, CLICK.format(0.836, 0.367), CLICK.format(0.836, 0.45)),
+            CLICK.format(0.836, 0.367),
+        ),
+        (CLICK.format(0.2, 0.6), (DONE, CLICK.format(0.32, 0.6)), None),
+        (DONE, (DONE, CLICK.format(0.3, 0.6)), DONE),
+        ('{"name": "hover", "arguments": {"x": 0.3, "y": 0.6}}', (DONE, CLICK.format(0.3, 0.6)), None),
+        ('{"a": [1, 4]}', ('{"a": [1, 5]}', '{"a": [2, 4]}'), None),
+        ('{"x": 0.3, "y": 0.35}', ('{"x": 0.36, "y": 0.3}', "{}"), None),  # no call, so it may be a chart's data
+        ('{"tea": 81}', ('{"tea": 80}', '{"tea": 60}'), None),  # what is no place is the same or isn't
         ('```json\n{"y": 2, "x": 1}\n```', ('{"x": 1, "y": 2}', '{"x": 2, "y": 1}'), '{"x": 1, "y": 2}'),
     ],
 )
@@ -103,3 +116,9 @@ def test_overlap_of_boxes_and_times():
     assert overlap(Span(0, 2), Span(1, 3)) == pytest.approx(1 / 3)
     assert overlap(Box(0, 0, 0.5, 0.5), Span(0, 1)) == 0
     assert near([0.0, 1.0], [0.1, 1.1]) and not near([0.0, 1.0], [2.0, 3.0])
+
+
+def test_an_open_call_is_right_near_its_place():
+    assert right(CLICK.format(0.51, 0.2), CLICK.format(0.5, 0.21), ())
+    assert not right(CLICK.format(0.51, 0.4), CLICK.format(0.5, 0.21), ())
+    assert not right("[3, 4]", "[3, 5]", ()) and not right("banana", "null", ())

@@ -75,7 +75,7 @@ def compare(first: Results, second: Results, cards: tuple[Card, Card]) -> list[D
             continue
         one, other = ([values[i] for i in both] for values in (ours, theirs))
         names = [first.task.clusters[i] for i in both]
-        estimate = clustered.mean(np.subtract(one, other).tolist(), names, clustered.ANY)
+        estimate = clustered.mean(np.subtract(one, other).tolist(), names, (-2.0, 2.0))  # prior gaps differ by up to 2
         made.append((name, estimate, paired_permutation(one, other, names)))
     adjusted = holm([p for _, _, p in made])
     return [Difference(*row, p, spread) for row, p in zip(made, adjusted, strict=True)]

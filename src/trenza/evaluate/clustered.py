@@ -39,6 +39,7 @@ class Estimate:
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0, 0)
 Bounds = tuple[float, float]
 SHARE: Bounds = (0.0, 1.0)
+DIFFERENCE: Bounds = (-1.0, 1.0)  # of shares
 ANY: Bounds = (-math.inf, math.inf)
 
 
@@ -81,10 +82,14 @@ def ratio(
         wider = math.sqrt(groups / (groups - 1)) * student(groups - 1) / Z95
         low, high = (value + wider * (float(v) - value) for v in np.percentile(drawn, [2.5, 97.5]))
     few = [f"only {groups} clusters: t-interval"] if groups < FEW_CLUSTERS else []
-    if not residuals.any():  # resampling can't tell then
+    if np.abs(residuals).max() <= 1e-9 * max(1.0, abs(value)) * weights.max():  # resampling can't tell then
+        error = math.nan
         if bounds == SHARE:
             _, low, high = wilson(value * groups, groups)
-        few = ["no cluster differs from another" + (": each counts as one trial" if bounds == SHARE else "")]
+        elif math.isfinite(bounds[0]):  # so many clusters may be as far off as can be, though none was seen
+            unseen = wilson(0, groups)[2]
+            low, high = (value + (bound - value) * unseen for bound in bounds)
+        few = ["no cluster differs from another" + (": each counts as one trial" if bounds != ANY else "")]
     return Estimate(value, max(low, bounds[0]), min(high, bounds[1]), n, groups, error, "; ".join(few))
 
 

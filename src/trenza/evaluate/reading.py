@@ -5,6 +5,7 @@ number words and letters of options are taken off, in English and Spanish. likel
 """
 
 import json
+import math
 import re
 import string
 import unicodedata
@@ -21,6 +22,7 @@ NUMBERS = {
     )
     for n, word in enumerate(words.split())
 }  # fmt: skip
+BESIDE = 0.1  # of a side, or seconds, that a point or a time may be off
 _YES_NO = {"yes": "yes", "yeah": "yes", "yep": "yes", "true": "yes", "sí": "sí", "si": "sí", "no": "no", "nope": "no"}
 _MARKDOWN = re.compile(r"```\w*\n?|[*_`#>~]|\\(?:boxed|text)\{|[{}](?=\s*$)|^\s*(?:[-•]|\d+[.)])\s+", re.M)
 _ARTICLE = re.compile(r"^(?:an?|the|some|un|una|unos|unas|el|la|los|las)\s+")
@@ -127,19 +129,40 @@ def _value(text: str) -> Any:
 
 def _closest(value: Any, choices: Sequence[str]) -> str | None:
     """The choice that is the same value; of places and times the nearest of those that lie close enough."""
-    best, distance = None, float("inf")
+    best, distance = None, math.inf
     for choice in choices:
         try:
-            other = json.loads(choice)
+            apart = _apart(value, json.loads(choice))
         except ValueError:
             continue
-        if other == value:
-            return choice
-        if _numeric(value, other) and near(value, other):
-            apart = sum(abs(a - b) for a, b in zip(value, other, strict=True))
-            if apart < distance:
-                best, distance = choice, apart
+        if apart < distance:
+            best, distance = choice, apart
     return best
+
+
+def _apart(one: Any, other: Any) -> float:
+    """0 for the same values of JSON; how far places and times, or the points of two calls, are apart if they are near;
+    else infinity."""
+    if one == other:
+        return 0.0
+    if _numeric(one, other):
+        return sum(abs(a - b) for a, b in zip(one, other, strict=True)) if near(one, other) else math.inf
+    points = [_pointed(value) for value in (one, other)]
+    if points[0] is None or points[1] is None or points[0][0] != points[1][0]:
+        return math.inf
+    off = [abs(a - b) for a, b in zip(points[0][1], points[1][1], strict=True)]
+    return sum(off) if max(off) <= BESIDE else math.inf
+
+
+def _pointed(call: Any) -> tuple[dict[str, Any], tuple[float, float]] | None:
+    """A tool call without the point x, y among its arguments, and that point; None for what isn't one."""
+    arguments = call.get("arguments") if isinstance(call, dict) else None
+    if not isinstance(arguments, dict):
+        return None
+    match arguments:
+        case {"x": int() | float() as x, "y": int() | float() as y, **others}:
+            return call | {"arguments": others}, (x, y)
+    return None
 
 
 def _numeric(*values: Any) -> bool:
@@ -156,7 +179,7 @@ def near(one: Sequence[float], other: Sequence[float]) -> bool:
     joint = min(one[1], other[1]) - max(one[0], other[0])
     whole = max(one[1], other[1]) - min(one[0], other[0])
     as_span = one[0] < one[1] and other[0] < other[1] and whole > 0 and joint / whole >= 0.5
-    return as_span or max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 0.1
+    return as_span or max(abs(a - b) for a, b in zip(one, other, strict=True)) <= BESIDE
 
 
 def iou_numbers(one: Sequence[float], other: Sequence[float]) -> float:
@@ -185,6 +208,9 @@ def right(text: str, answer: str, choices: Sequence[str], lettered: bool = False
         return read == answer
     wanted = bare(answer)
     if read == wanted:
+        return True
+    value = _value(text)
+    if _pointed(value) and _closest(value, [answer]):
         return True
     said = plain(text)
     short = len(said.split()) <= 12 + len(wanted.split()) and not _HEDGE.search(said.replace(wanted, ""))

@@ -122,6 +122,9 @@ def mean(results: Results, values: Mapping[int, float], bounds: clustered.Bounds
     return clustered.mean([values[i] for i in indices], clusters(results, indices), bounds)
 
 
-def gap(results: Results, above: Mapping[int, float], below: Mapping[int, float]) -> Estimate:
-    """Mean of the paired differences over the items that both have."""
-    return mean(results, {i: above[i] - below[i] for i in above if i in below}, clustered.ANY)
+def gap(
+    results: Results, above: Mapping[int, float], below: Mapping[int, float],
+    bounds: clustered.Bounds = clustered.DIFFERENCE,
+) -> Estimate:  # fmt: skip
+    """Mean of the paired differences, of shares where `bounds` says nothing else, over the items that both have."""
+    return mean(results, {i: above[i] - below[i] for i in above if i in below}, bounds)

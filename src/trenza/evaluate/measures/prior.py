@@ -38,7 +38,8 @@ def measures(results: Results) -> list[Measure]:
             "how much more is right than with another item's medium", nothing=0.0,
         ),
         Measure(
-            "evidence_gain", gap(results, log_p_answer(results, "full"), log_p_answer(results, "neutral")),
+            "evidence_gain",
+            gap(results, log_p_answer(results, "full"), log_p_answer(results, "neutral"), clustered.ANY),
             "nats by which the medium raises the true answer over a grey picture or silence", nothing=0.0,
         ),
         *crossing(results, full),
