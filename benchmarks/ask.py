@@ -10,10 +10,7 @@ by our detectors for either side, inside the time. Times are given as a ratio.
 import argparse
 import json
 import platform
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +21,7 @@ import torch
 from PIL import Image as Pillow
 
 import peer
+from trenza.align.comparing import peak_memory
 from trenza.conversation import Conversation
 from trenza.data.corpora import pictures
 from trenza.signals import Image
@@ -89,11 +87,9 @@ def resident() -> dict:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "picture.png"
         Pillow.fromarray(prompts()[0][1][0].pixels).save(file)
-        command = [sys.executable, "-m", "trenza.cli.main", "ask", str(file), "What is this?"]
         begun = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    return {"peak resident GiB": round(peak, 3), "process start to end, seconds": round(time.perf_counter() - begun, 2)}
+        peak = peak_memory("ask", str(file), "What is this?")
+    return {"peak resident GiB": peak, "process start to end, seconds": round(time.perf_counter() - begun, 2)}
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Each architecture's figures are measured on what was trained; the page says no more than they do."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
@@ -99,6 +101,13 @@ def test_flops_of_a_product_and_of_attention_are_counted():
     assert counter.get_total_flops() == 2 * 3 * 5 * 7 + 2 * (2 * 2 * 4 * 4 * 8)
 
 
+def test_a_process_is_not_told_its_parents_memory():
+    held = np.ones(200_000_000)  # 1.6 GB
+    assert 0.01 < comparing.peak_memory("--help") < held.nbytes / 2**30 / 2
+    with pytest.raises(subprocess.CalledProcessError):
+        comparing.peak_memory("no such command")
+
+
 def test_the_front_holds_what_no_other_beats():
     points = {"dear": (9.0, 0.7), "best": (5.0, 0.8), "cheap": (1.0, 0.4), "worse": (2.0, 0.4)}
     assert front(points) == ["cheap", "best"]
@@ -123,6 +132,10 @@ def test_the_page_tells_figures_and_who_is_easier_to_serve():
     told = serving(report)
     assert told.startswith("short keeps least for a picture while it answers, 4k bytes (long <b> most, 64k)")
     assert "long <b> goes on fastest (30 a second)" in told and "no other beats short, long <b>" in told
+    assert "Of none is it shown that it looks" in told
+    report["short"]["quality"][comparing.ADDED] = [0.1, 0.02, 0.2, 50]
+    report["long <b>"]["quality"][comparing.ADDED] = [0.1, 0.0, 0.2, 50]
+    assert "short and no other is shown to look" in serving(report)
     assert (large(0), large(999), large(1500)) == ("0", "999", "1.5k")
 
 

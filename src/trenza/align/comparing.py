@@ -5,7 +5,6 @@ with its addition). What ONNX runs, as the reader of text does, is not among the
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from trenza.align.trainer import Trainer
 from trenza.conversation import Conversation
 from trenza.data.samples import Item
 from trenza.errors import UsageError
-from trenza.evaluate.clustered import ANY, SHARE, mean
+from trenza.evaluate.clustered import DIFFERENCE, SHARE, mean
 from trenza.evaluate.reading import right
 from trenza.evaluate.tasks import Task
 from trenza.signals import Image, decode
@@ -85,7 +84,7 @@ def quality(responder: Any, task: Task) -> Figures:
         raise UsageError("this system takes the media of none of these items; compare it on others with --task")
     told: Figures = {}
     for name in [n for n in scores if scores[n]]:
-        bounds = ANY if name == ADDED else SHARE
+        bounds = DIFFERENCE if name == ADDED else SHARE
         found = mean([value for value, _ in scores[name]], [cluster for _, cluster in scores[name]], bounds)
         told[name] = [round(found.value, 4), round(found.low, 4), round(found.high, 4), found.n]
     return told | ({"items with media that it can't take": refused} if refused else {})
@@ -179,12 +178,27 @@ def serving(responder: Any, picture: Image) -> Figures:
     }  # fmt: skip
 
 
-def peak_memory(folder: Path, picture: Path) -> float:
-    """GiB of a process that answers one question with the system in `folder`."""
-    command = [sys.executable, "-m", "trenza.cli.main", "ask", "--no-support", "--model", str(folder)]
-    process = subprocess.Popen([*command, str(picture), QUESTION], stdout=subprocess.DEVNULL)
-    _, _, usage = os.wait4(process.pid, 0)
-    return round(usage.ru_maxrss / 2**20, 3)
+def peak_memory(*arguments: str) -> float:
+    """GiB of a process that runs `trenza ARGUMENTS`.
+
+    It reads its own high-water mark from Linux's /proc: what `wait4` tells of a child counts its parent's memory too.
+    """
+    command = [sys.executable, "-c", _TELLS_ITS_PEAK, *arguments]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return round(int(told.split()[-1]) / 2**20, 3)
+
+
+_TELLS_ITS_PEAK = """
+import re, sys
+from pathlib import Path
+from trenza.cli.main import main
+try:
+    failed = main(sys.argv[1:])
+except SystemExit as told:
+    failed = told.code
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+sys.exit(failed)
+"""
 
 
 def front(points: dict[str, tuple[float, float]]) -> list[str]:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from trenza.align.comparing import front
+from trenza.align.comparing import ADDED, front
 
 Report = dict[str, dict[str, Any]]  # by recipe
 WIDTH, HEIGHT, EDGE = 640, 320, 52
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse}td,th{padding:.2rem .9rem .2rem 0;text-align:right;vertical-align:top}
-td:first-child,th:first-child{text-align:left}td{font-variant-numeric:tabular-nums}
+td:first-child,th:first-child{text-align:left}td+td{white-space:nowrap}td{font-variant-numeric:tabular-nums}
 svg{max-width:44rem;font:12px system-ui,sans-serif;fill:currentColor}.grid{stroke:#bbb}.front{stroke:#15803d;fill:none}
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}}
 """
@@ -102,14 +102,21 @@ def serving(report: Report) -> str:
     speed = {name: own["times"].get("tokens a second", 0.0) for name, own in report.items()}
     fast = max(speed, key=lambda name: speed[name])
     kept = front(points(report))
+    look = [name for name, own in report.items() if ADDED in own["quality"] and own["quality"][ADDED][1] > 0]
+    seen = "Of none is it shown that it looks: no interval of “more with their own media” lies above 0. "
+    if look:
+        seen = (
+            f"{' and '.join(look)} and no other is shown to look: with their own media more items are right than with "
+            "another's, beyond the interval. "
+        )
     return (
         f"{small} keeps least for a picture while it answers, {told(small, 'picture', 'cache bytes')} bytes "
         f"({heavy} most, {told(heavy, 'picture', 'cache bytes')}), so that most conversations fit side by side. "
         f"{light} needs fewest FLOPs from picture to first token ({large(cost(report[light]))}), "
         f"{quick} gives its first token soonest ({report[quick]['times']['seconds to the first token']:.3f} s with the "
         f"features at hand), and {fast} goes on fastest ({speed[fast]:.0f} a second). "
-        f"Where quality is weighed against the FLOPs of an answer, no other beats {', '.join(kept)}; differences in "
-        "quality smaller than the intervals say nothing."
+        f"{seen}Where quality is weighed against the FLOPs of an answer, no other beats {', '.join(kept)}; "
+        "differences in quality smaller than the intervals say nothing."
     )
 
 
@@ -126,6 +133,7 @@ def plot(report: Report) -> str:
         return round(HEIGHT - EDGE - value * (HEIGHT - 2 * EDGE), 1)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="quality against FLOPs of an answer">']
+    parts.append(f'<text x="{EDGE - 36}" y="{y(1) - 14}">share right</text>')
     for tick in (0, 0.25, 0.5, 0.75, 1):
         parts.append(f'<line class=grid x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{y(tick)}" y2="{y(tick)}"/>')
         parts.append(f'<text x="{EDGE - 6}" y="{y(tick) + 4}" text-anchor=end>{tick:g}</text>')
