@@ -4,11 +4,11 @@ import torch
 
 from trenza.align.conversations import Asked
 from trenza.align.feeding import found, ranks_of
-from trenza.bridges.perceived import EVENT_COLUMNS, OBJECT_COLUMNS
+from trenza.bridges.perceived import EVENT_COLUMNS, LINE_COLUMNS, OBJECT_COLUMNS
 from trenza.conversation import Box, Evidence, Span
 from trenza.systems.examples import Medium
 
-LINES = Medium("lines", torch.zeros(1, 0, 29), within=True)
+LINES = Medium("lines", torch.zeros(1, 0, LINE_COLUMNS), within=True)
 
 
 def thing(box: list[float], score: float) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -34,8 +35,10 @@ def simulated() -> Simulated:
 def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
     answers, kinds = Counter(), Counter()
     for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 600):
-        names = [things(t)[0]["name"] for t in truth]
         assert asked
+        if "objects" not in truth[0] and "sounds" not in truth[0]:
+            continue  # a page
+        names = [things(t)[0]["name"] for t in truth]
         several = len(things(truth[0])) > 1
         kinds[several, len(truth), *truth[0]] += 1
         for one in [] if several else asked:
@@ -49,22 +52,71 @@ def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
             elif one.answer in names:
                 assert names[one.evidence[0].part] == one.answer
                 answers["name"] += 1
-    assert len(kinds) == 6 and min(kinds.values()) > 20
+    assert len(kinds) == 7 and min(kinds.values()) > 12
     assert min(answers[k] for k in ("yes", "sí", "absent", "name")) > 40
     assert 0.35 < answers["no"] / (answers["yes"] + answers["sí"] + answers["no"]) < 0.65
 
 
 def test_of_scenes_and_recordings_is_asked_what_has_to_be_judged_and_the_larger_comes_before_the_smaller():
     sim, rng, found = simulated(), np.random.default_rng(3), Counter()
-    for media, asked in imagined.perceived(800, LEXICON, sim, rng):
+    for media, asked in imagined.perceived(LEXICON, sim, 800, rng):
         for one in asked:
             told = ranks_of(media, one) if one.along else ()
             if told and one.rationale:  # the name of the one that surpasses
                 found[one.along, (told[0] < told[1]) == (one.named[0].strip() == one.rationale.strip())] += 1
     for along in (*SCALES, *TIMES):
         right, wrong = found[along, True], found[along, False]
-        assert right > 20 and wrong < 0.1 * right, found  # detectors err by a little
+        assert right > 20 and wrong < 0.15 * right, found  # detectors err by a little
     assert sum(found.values()) > 200
+
+
+def test_two_pictures_differ_in_what_their_questions_say():
+    rng, found = np.random.default_rng(5), Counter()
+    for truth, asked in islice(imagined.made(LEXICON, rng), 600):
+        if len(truth) != 2 or len(truth[0]["objects"]) < 2:
+            continue
+        first, second = ({t["name"] for t in m["objects"]} for m in truth)
+        for one in asked:
+            parts = [e.part for e in one.evidence]
+            places = len(truth[0]["objects"])
+            if one.answer in ("yes", "sí", "no"):
+                assert (one.answer != "no") == (first == second)
+                assert parts == ([0, 1] if one.answer == "no" else [0] * places + [1] * places)
+                found[one.answer == "no"] += 1
+            elif one.answer in first | second:
+                assert one.answer in first - second and parts == [0]
+                found["only"] += 1
+            elif parts == [0, 1]:
+                (gone,), (come,) = first - second, second - first
+                assert one.answer.index(gone) < one.answer.index(come)
+                found["changed"] += 1
+            else:
+                name = next(iter(n for n in first ^ second if n in one.question))
+                assert parts == [int(name in second)]
+                found["which"] += 1
+    assert len(found) == 5 and min(found.values()) > 5, found
+
+
+def test_what_is_written_under_things_is_asked_for_both_ways():
+    rng, found = np.random.default_rng(6), Counter()
+    for truth, asked in islice(imagined.made(LEXICON, rng), 800):
+        labels = {t["label"]: t for t in truth[0].get("objects", ()) if "label" in t}
+        for one in asked:
+            if not one.named or ":" not in one.named[0] or "objects" not in truth[0]:
+                continue
+            name, label = one.named[0].strip().split(":")
+            thing = labels[label]
+            assert thing["name"] == name and vars(one.evidence[0].where) == dict(
+                zip(("x0", "y0", "x1", "y1"), thing["label_box"], strict=True)
+            )
+            if one.answer in ("yes", "sí", "no"):
+                assert (one.answer != "no") == (label in one.question)
+                found["yes or no"] += 1
+            else:
+                assert one.answer in (name, label) or one.answer.startswith("[")
+                assert (name if one.answer == label else label) in one.question
+                found["name" if one.answer == name else "label" if one.answer == label else "place"] += 1
+    assert len(found) == 4 and min(found.values()) > 5, found
 
 
 def seen(*given) -> tuple:
@@ -86,7 +138,7 @@ def test_a_training_learns_what_is_imagined_beside_its_data(recipe, tiny, monkey
     again = next(iter(Trainer(given, parts).feed))[:6]
     assert [[t.question for t in e.turns] for e in again] == asked
     half = Feed(given, *seen(), training.words, training.places, rank=1, ranks=2)
-    half.lexicon, half.simulated = LEXICON, simulated()
+    half.imagine = partial(imagined.perceived, LEXICON, simulated())
     assert len(next(iter(half))) == 3 + 2
 
 

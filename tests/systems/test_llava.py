@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from trenza.bridges.perceived import LINE_COLUMNS, OWNER
 from trenza.conversation import Box, Evidence, Span
 from trenza.errors import UsageError
 from trenza.layers.block import BlockConfig
@@ -88,20 +89,27 @@ def test_it_learns_what_only_the_picture_tells():
 
 
 def test_things_perceived_become_words():
-    model = make(image=BridgeConfig("objects", languages=2, names=5), lines=BridgeConfig("lines"))
+    model = make(image=BridgeConfig("objects", languages=2, names=5), lines=BridgeConfig("lines", languages=2, names=5))
     model.bridges["image"].names.spelling[0, :, 0] = torch.arange(5)
     model.bridges["image"].names.spelling[1, :, :2] = 9
     row = torch.zeros(30)
     row[0], row[8], row[16:20], row[20], row[21] = 3, 1.0, torch.tensor([0.1, 0.2, 0.5, 0.6]), 0.9, 1.0
     tokens = model.medium_tokens(Medium("image", torch.stack([row, row])[None]))
-    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 6 + 3) + (1 + 2 + 6 + 3)) + 2, WIDTH)  # box, then ranks
+    assert tokens.shape == (2 + 2 * (1 + (1 + 1 + 6 + 4) + (1 + 2 + 6 + 4)) + 2, WIDTH)  # box, then ranks and colour
     assert torch.allclose(tokens[4], model.language.embedding.weight[3].float(), atol=1e-6)
     assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
-    line = torch.full((1, 1, 29), -1.0)
-    line[..., :4], line[..., 4] = 0.5, 17
+    line = torch.full((1, 1, LINE_COLUMNS), -1.0)
+    line[..., :4], line[..., 4], line[..., OWNER] = 0.5, 17, 0.0
     assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2, WIDTH)
-    line[..., -1] = 69.8
-    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2 + 2, WIDTH)  # and what it reads, 70
+    line[..., OWNER.start], line[..., OWNER.start + 8] = 3, 1.0  # it is written under the thing with number 3
+    model.bridges["lines"].names.spelling[:] = model.bridges["image"].names.spelling
+    named = model.medium_tokens(Medium("lines", line))
+    assert named.shape == (
+        2 + 1 + (1 + 1 + 1 + 1 + 6) + (1 + 2 + 1 + 1 + 6) + 2,
+        WIDTH,
+    )  # words, name, colon, words, box
+    assert torch.allclose(named[4], model.language.embedding.weight[3].float(), atol=1e-6)
+    assert torch.equal(named[3], named[6])
     with pytest.raises(UsageError, match="takes image, lines, not audio"):
         model.medium_tokens(Medium("audio", torch.zeros(1, 1, 40)))
 

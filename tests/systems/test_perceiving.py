@@ -1,11 +1,14 @@
 """What detectors say becomes media in one order; real letters are read where they stand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from trenza.bridges.perceived import BOX, LINE_COLUMNS, OWNER
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems.perceiving import Things
@@ -37,7 +40,7 @@ def test_each_signal_has_its_media_in_order():
     film = Video(frames, np.arange(5) / 4, sound)
     picture, heard, seen = things()([grey(0), sound, film])
     assert [m.kind for m in picture] == ["image", "lines"]
-    assert picture[1].features.shape == (1, 3, 29)
+    assert picture[1].features.shape == (1, 3, LINE_COLUMNS)
     assert picture[0].features[0, :, 0].tolist() == [0.0, -1.0]  # its object, then its figure
     assert [m.kind for m in heard] == ["audio"] and float(heard[0].features[0, 0, 0]) == 0.5
     assert [m.kind for m in seen] == ["video", "audio"]
@@ -47,6 +50,19 @@ def test_each_signal_has_its_media_in_order():
 def test_figures_are_told_of_pages_only_and_what_nothing_stands_out_of_is_named_whole():
     page, drawing, nothing = (m[0].features[0, :, 0].tolist() for m in things()([grey(0), grey(60), grey(255)]))
     assert (page, drawing, nothing) == ([0.0, -1.0], [60.0], [-2.0])
+
+
+def test_a_picture_of_things_with_words_under_them_is_no_page():
+    boxes = torch.tensor([[0.1, 0.0, 0.4, 0.3], [0.1, 0.35, 0.4, 0.65], [0.1, 0.7, 0.4, 1.0]])
+    three = torch.ones(3, 30)
+    three[:, BOX] = boxes
+    words = [Line("so", (0.42, x, 0.5, x + 0.2)) for x in (0.05, 0.4, 0.75)]
+    drawn = replace(things(), objects=lambda pixels: [three], lines=lambda pixels: words)
+    image, lines = drawn([grey(60)])[0]
+    assert len(image.features[0]) == 3 and lines.features[0, :, OWNER.start].tolist() == [1.0, 1.0, 1.0]
+    page = replace(drawn, objects=lambda pixels: [three[:2]])  # a line stands under no thing
+    image, lines = page([grey(60)])[0]
+    assert len(image.features[0]) == 3 and not lines.features[0, :, OWNER].any()
 
 
 def test_text_is_no_medium():
@@ -67,6 +83,6 @@ def test_written_words_are_read_in_their_places():
     y0, x0, y1, x1 = second.box
     assert abs(x0 - 20 / 256) < 0.03 and abs(y0 - 180 / 256) < 0.04 and y1 < 0.8 and x1 < 0.4
     told = rows([first, second], lambda text: [ord(c) for c in text])
-    assert told.shape == (2, 29) and told[1, -1] == -1
+    assert told.shape == (2, LINE_COLUMNS) and not told[:, OWNER].any()
     assert "".join(chr(int(t)) for t in told[1, 4:28] if t >= 0) == "Havana"
-    assert reader.read(np.full((64, 64, 3), 255, np.uint8)) == [] and rows([], ord).shape == (0, 29)
+    assert reader.read(np.full((64, 64, 3), 255, np.uint8)) == [] and rows([], ord).shape == (0, LINE_COLUMNS)

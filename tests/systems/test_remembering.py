@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from trenza.bridges.perceived import LINE_COLUMNS
 from trenza.signals import Audio, Image
 from trenza.systems.examples import Medium
 from trenza.systems.references import pictures
@@ -17,7 +18,7 @@ class Counting:
 
     def __call__(self, signals):
         self.seen += len(signals)
-        lines = Medium("lines", torch.zeros(1, 0, 29), within=True)
+        lines = Medium("lines", torch.zeros(1, 0, LINE_COLUMNS), within=True)
         return [
             (Medium("image", torch.tensor([[[float(s.pixels.mean())]]])), lines)
             if isinstance(s, Image) else (Medium("audio", torch.zeros(1, 1, 40)),)

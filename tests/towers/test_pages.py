@@ -1,10 +1,10 @@
-"""Lines stand in reading order; labels stand where what they label is, with what it reads."""
+"""Lines stand in reading order; labels stand where what they label is, with what is read for it behind them."""
 
 import pytest
 import torch
 
-from trenza.bridges.perceived import BOX, OBJECT_COLUMNS
-from trenza.towers.pages import Line, in_reading_order, joined, rows, scale
+from trenza.bridges.perceived import BOX, LINE_COLUMNS, OBJECT_COLUMNS, OWNER, RIVALS
+from trenza.towers.pages import Line, in_reading_order, joined, owned, rows, scale, told_with
 
 
 def figures(*boxes) -> torch.Tensor:
@@ -34,18 +34,27 @@ def test_a_bar_is_read_off_the_scale_and_stands_at_its_name():
     names = [line("tea", 0.95, 0.28), line("rice", 0.95, 0.57), line("Sales", 0.04, 0.4)]
     found, left = joined([*names, *upright()], bars)
     told = {one.text: one for one in found}
-    assert len(left) == 0 and len(found) == len(names)  # the scale's numbers are left out
-    assert round(told["tea"].reading) == 75 and round(told["rice"].reading) == 25
-    assert torch.allclose(torch.tensor(told["tea"].box), bars[0, BOX])
-    assert told["Sales"].reading is None and "20" in [one.text for one in joined(upright(), bars)[0]]
+    assert len(left) == 0 and {*told} == {
+        "tea: 75, highest",
+        "rice: 25, lowest",
+        "Sales",
+    }  # the scale's numbers are left out
+    assert torch.allclose(torch.tensor(told["tea: 75, highest"].box), bars[0, BOX])
+    unread, _ = joined([names[1], *upright()], bars)  # the highest bar's name wasn't read
+    assert [one.text for one in unread] == ["rice: 25, lowest"]
+    assert "20" in [one.text for one in joined(upright(), bars)[0]]
 
 
 def test_a_bar_that_lies_reads_at_its_right_end_and_a_mark_at_its_middle():
     across = [line(str(v), 0.92, 0.2 + 0.7 * v / 100, 0.05) for v in range(0, 101, 20)]
     found, _ = joined([line("oil", 0.5, 0.1), *across], figures((0.45, 0.2, 0.55, 0.48)))
-    assert round(next(one.reading for one in found if one.text == "oil")) == 40
+    assert [one.text for one in found] == ["oil: 40"]
     found, _ = joined([line("May", 0.95, 0.5), *upright()], figures((0.49, 0.49, 0.51, 0.51)))
-    assert round(next(one.reading for one in found if one.text == "May")) == 50
+    assert [one.text for one in found] == ["May: 50"]
+    off, far = ((y - 0.01, 0.49, y + 0.01, 0.51) for y in (0.503, 0.486))  # of 50 by less and by more than a pixel
+    assert [joined([line("May", 0.95, 0.5), *upright()], figures(box))[0][0].text for box in (off, far)] == [
+        "May: 50", "May: 52",
+    ]  # fmt: skip
 
 
 def told(*numbers: str) -> list[Line]:
@@ -68,14 +77,14 @@ def test_thousands_are_read_and_keys_are_no_scale():
     keys = told("0", "20", "40")
     boxes = [(k.box[0] - 0.01, k.box[1] - 0.02, k.box[2] + 0.01, k.box[3] + 0.02) for k in keys]
     found, left = joined(keys, figures(*boxes))
-    assert [one.reading for one in found] == [None] * 3 and len(left) == 0
+    assert [one.text for one in found] == ["0", "20", "40"] and len(left) == 0
 
 
 def test_a_bar_has_one_name_and_labels_of_an_unread_scale_have_none():
     bar = figures((0.3, 0.2, 0.9, 0.35))
     names = [line("tea", 0.95, 0.28), line("Goods", 0.99, 0.29)]
     found, _ = joined([*names, *upright()], bar)
-    assert [one.text for one in found if one.reading is not None] == ["tea"]
+    assert [one.text for one in found] == ["tea: 75", "Goods"]
     priced = told("$0", "$20", "$40")
     found, left = joined([names[0], *priced], bar)
     assert sorted(found, key=str) == sorted([names[0], *priced], key=str) and len(left) == 1
@@ -88,12 +97,23 @@ def test_a_label_stands_at_its_button_its_field_or_its_switch():
     lines = [line("Save", 0.15, 0.3), line("From", 0.35, 0.1), line("Quito", 0.35, 0.5), line("Wi-Fi", 0.54, 0.1)]
     found, left = joined(lines, figures(button, field, switch, knob))
     told = {one.text: one for one in found}
-    for text, box in (("Save", button), ("From", field), ("Wi-Fi", switch)):
+    assert len(told) == 3 and len(left) == 0  # what a field holds is told with its label
+    for text, box in (("Save", button), ("From: Quito", field), ("Wi-Fi: on", switch)):
         assert torch.allclose(torch.tensor(told[text].box), torch.tensor(box)), text
-    assert told["Quito"] == lines[2]  # what a field holds stays where it is written
-    assert told["Wi-Fi"].reading == 100 and told["Save"].reading is None and len(left) == 0
-    (off, *_), _ = joined([lines[3]], figures(switch, (0.505, 0.705, 0.575, 0.76)))
-    assert off.reading == 0
+    (off,), _ = joined([lines[3]], figures(switch, (0.505, 0.705, 0.575, 0.76)))
+    assert off.text == "Wi-Fi: off"
+    (empty,), _ = joined([lines[1]], figures(field))
+    assert empty.text == "From"
+    asked, delete = line("Delete it?", 0.35, 0.1), line("Delete", 0.35, 0.65)  # centred, so it is a button's
+    found, _ = joined([asked, delete], figures(field))
+    assert found[0] == asked and found[1].text == "Delete" and found[1].box[1] == pytest.approx(0.4)
+
+
+def test_what_stands_right_of_a_label_is_its_value():
+    named, value, below = line("Name:", 0.3, 0.1), line("Ana", 0.305, 0.5), line("Note:", 0.4, 0.1)
+    found, _ = joined([named, value, below, line("Date:", 0.4, 0.5), line("2031", 0.5, 0.5)], figures())
+    assert [one.text for one in found] == ["Name: Ana", "Note:", "Date:", "2031"]
+    assert found[0].box == value.box
 
 
 def test_what_holds_several_lines_is_the_place_of_none():
@@ -106,5 +126,20 @@ def test_what_holds_several_lines_is_the_place_of_none():
 
 
 def test_lines_become_rows():
-    made = rows([Line("ab", (0.1, 0.2, 0.3, 0.4), 7.0), line("c", 0.5, 0.5)], lambda text: [ord(c) for c in text])
-    assert made.shape == (2, 29) and made[0, 4:7].tolist() == [97, 98, -1] and made[:, -1].tolist() == [7, -1]
+    made = rows([Line("ab", (0.1, 0.2, 0.3, 0.4)), line("c", 0.5, 0.5)], lambda text: [ord(c) for c in text])
+    assert made.shape == (2, LINE_COLUMNS) and made[0, 4:7].tolist() == [97, 98, -1]
+
+
+def test_only_one_is_the_highest_or_the_lowest():
+    assert told_with({"a": 3, "b": 9, "c": 5, "d": 3}) == {"a": "3", "b": "9, highest", "c": "5", "d": "3"}
+    assert told_with({"a": 3}) == {"a": "3"}
+
+
+def test_what_is_written_under_a_thing_has_its_name():
+    cow, cat = figures((0.1, 0.1, 0.4, 0.4), (0.1, 0.6, 0.5, 0.9))
+    cow[0], cow[RIVALS], cat[0], cat[RIVALS] = 5, 1.0, 7, 1.0
+    lines = [line("ZAVO", 0.46, 0.25), line("far", 0.7, 0.25), line("POPO", 0.55, 0.7), line("beside", 0.46, 0.45)]
+    made = owned(rows(lines, lambda text: [1]), torch.stack([cow, cat]))[:, OWNER]
+    assert [int(row[0]) for row in made] == [5, 0, 7, 0] and made.sum(1).tolist() == [6, 0, 8, 0]
+    over = owned(rows([line("ZAVO", 0.2, 0.25)], lambda text: [1]), torch.stack([cow]))  # on it, not under it
+    assert not over[:, OWNER].any()

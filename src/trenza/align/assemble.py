@@ -65,7 +65,7 @@ def llava(recipe: Recipe, parts: Parts) -> Llava:
         "image": BridgeConfig("objects", languages=2, names=len(words.names)),
         "video": BridgeConfig("tracks", languages=2, names=len(words.names)),
         "audio": BridgeConfig("events", languages=2, names=len(words.sounds), words=len(words.heard)),
-        "lines": BridgeConfig("lines"),
+        "lines": BridgeConfig("lines", languages=2, names=len(words.names)),
     }
     model = Llava(LlavaConfig(bridges, recipe.rank), parts.language, recipe.seed)
     for bridge in model.bridges.values():

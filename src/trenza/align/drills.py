@@ -16,8 +16,10 @@ from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.rationales import ALONG, middle, spaced
 from trenza.align.truths import named, place, worded
 from trenza.conversation import WHOLE, Box, Evidence
+from trenza.data.worlds.asking import box_text
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import Phrases, languages, phrases
+from trenza.towers.pages import under
 
 MOST = 5  # questions more about one talk
 APART = 1 / 8  # of a side between the middles of what is compared
@@ -150,6 +152,28 @@ def numbers(known: Known) -> Asked | None:
     return known.asked("is_count", holds, *some, rationale=spaced(str(count)), x=name, n=asked)
 
 
+def written(known: Known) -> Asked | None:
+    """What is written under a thing, or under which thing it is, or where; or whether it is that."""
+    some = known.shuffled(t for t in known.alone() if "label" in t)
+    if not some:
+        return None
+    thing = some[0]
+    name, label, plate = thing["name"], thing["label"], Box(*thing["label_box"])
+    own = under(worded(thing, known.words.language), label)
+    match int(known.rng.integers(4 if len(some) > 1 else 3)):
+        case 0:
+            asked = known.asked("label", label, plate, x=name)
+        case 1:
+            asked = known.asked("box_of_label", box_text(plate), plate, label=label, x=name)
+        case 2:
+            asked = known.asked("owner", name, plate, thing, label=label, x=name)
+        case _:
+            holds = known.coin()
+            said = label if holds else some[1]["label"]
+            asked = known.asked("is_label", holds, plate, rationale=label, x=name, label=said)
+    return replace(asked, named=(own, *asked.named[1:]))
+
+
 # --- two pictures, a sound ------------------------------------------------------------------------
 
 
@@ -162,6 +186,31 @@ def which_picture(known: Known) -> Asked | None:
         return None
     answer = known.words.word(("first", "second")[part])
     return known.asked("which_picture", answer, (part, only[0]), x=only[0]["name"])
+
+
+def _only(known: Known) -> list[list[Truth]]:
+    """Of each of two pictures the things whose name the other doesn't show."""
+    return [[t for t in known.truth[part]["objects"] if t["name"] not in known.counts[1 - part]] for part in (0, 1)]
+
+
+def changed(known: Known) -> Asked | None:
+    """What became what, or what only the first picture has; of pictures that differ in one thing."""
+    before, after = _only(known)
+    if len(before) != 1 or len(after) != 1:
+        return None
+    if known.coin():
+        return known.asked("only_in_first", before[0]["name"], (0, before[0]))
+    words = known.words.word("change", x=before[0]["name"], y=after[0]["name"])
+    return known.asked("changed", words, (0, before[0]), (1, after[0]))
+
+
+def same(known: Known) -> Asked | None:
+    """Do both show the same? What differs tells that they don't, all that they show that they do."""
+    only = _only(known)
+    there = only if any(only) else [sorted(m["objects"], key=lambda t: middle(t, 0)) for m in known.truth]
+    places = [(part, thing) for part in (0, 1) for thing in there[part]]
+    names = ", ".join(dict.fromkeys(thing["name"] for _, thing in places))
+    return known.asked("same", not any(only), *places, rationale=named(names, known.words.language))
 
 
 def order(known: Known) -> Asked | None:

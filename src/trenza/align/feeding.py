@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trenza.align import features, imagined, questions
+from trenza.align import features, questions
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
-from trenza.align.lexicon import Lexicon
 from trenza.align.recipe import DataSource, Recipe
-from trenza.align.simulated import Simulated
 from trenza.bridges.perceived import (
     BOX,
     DIGITS,
@@ -43,6 +41,7 @@ TALKS = 1000  # looked at for the usual answers
 SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
 Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
 Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
+Imagine = Callable[[int, np.random.Generator], Iterator[Read]]  # so many of `imagined.py`'s conversations
 
 
 class Words:
@@ -110,8 +109,7 @@ class Feed:
             if (count := getattr(recipe, key)) % ranks:
                 raise UsageError(f"{key}: {count} can't be shared by {ranks} processes; take a multiple of {ranks}")
         self.recipe, self.words, self.places = recipe, words, places
-        self.lexicon: Lexicon | None = None  # of what is imagined, where the recipe asks for it,
-        self.simulated: Simulated | None = None  # and who perceives it
+        self.imagine: Imagine | None = None  # where the recipe asks for it
         self.plain: list[Example] = []  # text without media, where it asks for that
         self.produced: Callable[[list[int], Medium, int], Turn] | None = None  # of systems that produce media
         self.lost: list[str] = []
@@ -141,12 +139,12 @@ class Feed:
 
     def _imagined(self) -> list[Example]:
         """This process's share of what is imagined, drawn anew at each place in the data."""
-        if self.lexicon is None or self.simulated is None:
+        if self.imagine is None:
             return []
         ranks = self.loader.ranks  # the place counts all processes' samples, so that their number may change
         rng = np.random.default_rng([self.recipe.seed, self.loader.position * ranks + self.loader.rank])
         count = self.recipe.imagined // ranks
-        return [self.example(*one) for one in imagined.perceived(count, self.lexicon, self.simulated, rng)]
+        return [self.example(*one) for one in self.imagine(count, rng)]
 
     def _plain(self) -> list[Example]:
         """This process's share of the plain text, one behind another from a place that the data's place gives."""

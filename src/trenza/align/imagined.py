@@ -2,7 +2,8 @@
 
 Single things, words and sounds, as people show them first: worlds show several at once. What one picture, two pictures,
 a voice or a clip of one thing hold is asked in the words of newcomers (`questions.py`), with what isn't there and where
-it is. And scenes and recordings of several, asked what has to be judged (`drills.py`): that takes the most examples.
+it is. And scenes and recordings of several, asked what has to be judged (`drills.py`), and forms, charts and screens
+(`page_drills.py`), the only ones that are drawn: these take the most examples.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trenza.align import drills
+from trenza.align import drills, page_drills
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
@@ -25,17 +26,34 @@ from trenza.data.worlds.drawing import COLOURS
 from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
 from trenza.towers.objects import EDGE
+from trenza.towers.pages import UNDER
 
 PRESENT = {
     "en": ("Is there {} in the picture?", "Is this {}?", "Do you see {} here?", "Is {} shown?"),
     "es": ("¿Hay «{}» en la imagen?", "¿Es esto «{}»?", "¿Se ve «{}» aquí?"),
 }
-KINDS = ("picture",) * 6 + ("pictures",) * 2 + ("voice", "sound", "video") + ("scene",) * 6 + ("recording",)
+KINDS = tuple(
+    kind
+    for kind, times in {
+        "picture": 6, "pictures": 2, "voice": 1, "sound": 1, "video": 1, "scene": 6, "album": 3, "recording": 2,
+        "page": 6,
+    }.items()
+    for _ in range(times)
+)  # fmt: skip
 ENGLISH = 0.6  # of them
 MOST = 5  # different names in one
 PAINTED = 0.6  # of a scene's things
+LABELLED = 0.25  # of the scenes
+LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a thing
+CHANGED = 0.6  # of two pictures' things one is another
 JUDGED: dict[str, tuple[Drill, ...]] = {
-    "scene": (*(drills.side_by_side,) * 3, *(drills.sizes,) * 2, drills.colours, drills.numbers, drills.presence),
+    "scene": (drills.side_by_side,) * 3
+    + (drills.sizes,) * 2
+    + (drills.colours,) * 2
+    + (drills.numbers,) * 2
+    + (drills.presence,)
+    + (drills.written,) * 3,
+    "album": (drills.which_picture, *(drills.changed,) * 2, drills.same),
     "recording": (*(drills.order,) * 2, *(drills.loudness,) * 2),
 }
 SECONDS, FRAMES = 3.0, 12  # of a clip
@@ -70,15 +88,39 @@ def _small(rng: np.random.Generator) -> list[float]:
     return [float(v) for v in (x, y, x + width, y + height)]
 
 
-def _scene(names: list[str], rng: np.random.Generator) -> Truth:
-    """Each name once, now and then the first several times."""
-    more = int(rng.integers(4)) if rng.random() < 0.4 else 0
-    objects = []
+def _scene(names: list[str], rng: np.random.Generator, several: bool = True) -> Truth:
+    """Each name once; where there may be several, now and then the first more often."""
+    more = int(rng.integers(4)) if several and rng.random() < 0.4 else 0
+    objects: list[Truth] = []
     for name in [*names, *names[:1] * more]:
         x0, y0, x1, y1 = box = _small(rng)
         colour = list(COLOURS)[rng.integers(len(COLOURS))] if rng.random() < PAINTED else ""
         objects.append({"name": name, "box": box, "size": math.sqrt((x1 - x0) * (y1 - y0)), "colour": colour})
+    if several and rng.random() < LABELLED:
+        for thing in objects[: len(names)]:
+            _label(thing, [other["box"] for other in objects if other is not thing], rng)
     return {"objects": objects}
+
+
+def _label(thing: Truth, others: list[list[float]], rng: np.random.Generator) -> None:
+    """A word that nobody knows under a thing, where there is room and no other thing is."""
+    wide, high = LABEL
+    x = min(max((thing["box"][0] + thing["box"][2] - wide) / 2, 0.0), 1 - wide)
+    y = thing["box"][3] + float(rng.uniform(0, 0.1))
+    free = all(x + wide < box[0] or x > box[2] or y + high < box[1] or y > box[3] + UNDER for box in others)
+    if y + high < 1 and free:
+        letters = (rng.choice(list(part)) for part in ("BDFKLMNPRSTVZ", "AEIOU") * 2)
+        thing |= {"label": "".join(letters), "label_box": [x, y, x + wide, y + high]}
+
+
+def _album(names: list[str], rng: np.random.Generator) -> tuple[Truth, Truth]:
+    """Two pictures of the same, or of the same but for one thing."""
+    count = int(rng.integers(2, 4))
+    before = _scene(names[:count], rng, several=False)
+    after = [dict(thing) for thing in before["objects"]]
+    if rng.random() < CHANGED:
+        after[rng.integers(count)] |= {"name": names[count], "colour": ""}
+    return before, {"objects": after}
 
 
 def _recording(names: list[str], said: list[bool], rng: np.random.Generator) -> Truth:
@@ -174,6 +216,8 @@ def _truth(kind: str, names: list[str], sounds: list[str], rng: np.random.Genera
             return (_sound(sounds[0], False, rng),)
         case "scene":
             return (_scene(names[: int(rng.integers(2, 6))], rng),)
+        case "album":
+            return _album(names, rng)
     said = [bool(rng.random() < 0.5) for _ in range(int(rng.integers(2, 4)))]
     return (_recording([(names if spoken else sounds)[i] for i, spoken in enumerate(said)], said, rng),)
 
@@ -183,6 +227,10 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
     while True:
         language, column = ("en", 0) if rng.random() < ENGLISH else ("es", 1)
         kind = KINDS[rng.integers(len(KINDS))]
+        if kind == "page":
+            page, about = page_drills.page(language, rng)
+            yield (page,), about
+            continue
         *names, missing = (lexicon.names[i][column] for i in rng.choice(len(lexicon.names), MOST + 1, replace=False))
         sounds = [lexicon.sounds[i][column] for i in rng.choice(len(lexicon.sounds), MOST, replace=False)]
         truth = _truth(kind, names, sounds, rng)
@@ -194,7 +242,7 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
 
 
 def perceived(
-    count: int, lexicon: Lexicon, simulated: Simulated, rng: np.random.Generator
+    lexicon: Lexicon, simulated: Simulated, count: int, rng: np.random.Generator
 ) -> Iterator[tuple[tuple[Medium, ...], tuple[Asked, ...]]]:
     """So many of them as conversations: media as the detectors would perceive them, and questions."""
     some = made(lexicon, rng)

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer as Vocabulary
 from torch import nn
 
-from trenza.bridges.perceived import DIGITS, EventTokens, Numerals, ObjectTokens, spelled
+from trenza.bridges.perceived import DIGITS, EventTokens, LineTokens, Numerals, ObjectTokens, spelled
 from trenza.bridges.vocabulary import spell
 from trenza.checkpoints.folder import read_config
 from trenza.checkpoints.parts import whisper_folder
@@ -35,8 +35,8 @@ class Lexicon:
     @torch.no_grad()
     def spell(self, bridge: nn.Module, encode: Encode) -> None:
         """Fill a bridge's tables of words."""
-        if isinstance(bridge, ObjectTokens | EventTokens):
-            pairs = self.names if isinstance(bridge, ObjectTokens) else self.sounds
+        if isinstance(bridge, ObjectTokens | EventTokens | LineTokens):
+            pairs = self.sounds if isinstance(bridge, EventTokens) else self.names
             english, spanish = zip(*pairs, strict=True)
             # As questions have them, so that the same tokens are found: behind a space, and in Spanish between quotes.
             spaced = spelled([f" {name}" for name in english], encode)
@@ -45,6 +45,8 @@ class Lexicon:
             if isinstance(part, Numerals):
                 part.digits.copy_(torch.tensor([encode(str(digit))[0] for digit in range(DIGITS)]))
                 part.words.copy_(torch.tensor([encode(f" {word}")[0] for word in part.says]))
+        if isinstance(bridge, LineTokens):
+            bridge.colon.copy_(torch.tensor(encode(":")[:1]))
         if isinstance(bridge, ObjectTokens):
             bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
         if isinstance(bridge, EventTokens):

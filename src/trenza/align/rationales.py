@@ -68,7 +68,7 @@ def _heard(some: Sequence[Thing], item: Item) -> str:
     return named(sounds[-1]["name"], item.language)
 
 
-def _higher(some: Sequence[Thing], item: Item) -> str:
+def higher(some: Sequence[Thing]) -> str:
     """The values, then the name of the highest."""
     highest = max(some, key=lambda t: t["value"])["name"]
     return spaced(", ".join([*(str(t["value"]) for t in some), highest]))
@@ -99,7 +99,7 @@ TOLD: dict[str, Told] = {
     "is_field": _value,
     "is_on": _value,
     "is_off": _value,
-    "is_higher": _higher,
+    "is_higher": lambda some, item: higher(some),
 }
 # The scale on which the places of a template's evidence are compared.
 ALONG = {

@@ -31,7 +31,7 @@ from trenza.towers.objects import inset
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 # In shares of a page's side: where labels stand, how wide letters are, half a chart's mark and half a switch's knob.
 LABEL_LEFT, LETTER, MARK, KNOB = 0.055, 0.02, 0.008, 0.029
-FIGURE_JITTER = 0.003
+FIGURE_JITTER = 0.001  # so that what is read off a scale is right, as in pictures
 STEADY = 8  # times less than from thing to thing, a box jumps from frame to frame
 HALF = 0.5
 AMONG, ALONE = (5.0, 1.0), (3.0, 1.5)  # beta's two numbers of how sure a name is: of one of many, of a picture's only
@@ -54,7 +54,7 @@ class Errors:
 
 
 class Simulated:
-    """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 29].
+    """Talks to media: "image" objects [1, K, 30], "audio" events [1, K, 40], "lines" of text [1, K, 44].
 
     A talk about what detectors don't perceive (names unknown to them) gets no media.
     whisper: text to tokens of the listener. words: text to tokens of the language model.
@@ -87,15 +87,15 @@ class Simulated:
             return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng), within=True)]
         if "objects" in truth:
             labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
-            read = self._read(labels, rng)
-            return [Medium("image", self._objects(truth["objects"], rng)), self._lines(read)]
+            things, read = self._objects(truth["objects"], rng), self._read(labels, rng)
+            return [Medium("image", things), self._lines(read, things[0])]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
         written, shapes = page(truth)
         ghosts = self._objects([], rng)[0]
         found = torch.cat([torch.zeros(0, OBJECT_COLUMNS), *(self._figure(kind, box, rng) for kind, box in shapes)])
         lines, left = pages.joined(self._read(written, rng), found)
-        return [Medium("image", torch.cat([ghosts, left])[None]), self._lines(lines)]
+        return [Medium("image", torch.cat([ghosts, left])[None]), self._lines(lines, ghosts[:0])]
 
     # --- what is perceived ------------------------------------------------------------------------
 
@@ -191,8 +191,8 @@ class Simulated:
         lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
         return pages.in_reading_order(lines)
 
-    def _lines(self, lines: Sequence[pages.Line]) -> Medium:
-        return Medium("lines", pages.rows(lines, self.words)[None], within=True)
+    def _lines(self, lines: Sequence[pages.Line], things: Tensor) -> Medium:
+        return Medium("lines", pages.owned(pages.rows(lines, self.words), things)[None], within=True)
 
 
 def _misread(text: str, rng: np.random.Generator) -> str:

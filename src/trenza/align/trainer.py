@@ -8,6 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
 from torch import Tensor, nn
 
-from trenza.align import assemble, plain, saving
+from trenza.align import assemble, imagined, plain, saving
 from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
@@ -87,8 +88,8 @@ class Trainer:
         if isinstance(self.system, ClipAnswers):
             self.system.keep(self.feed.usual_answers())
         if recipe.imagined:
-            self.feed.lexicon = words = parts.lexicon()
-            self.feed.simulated = assemble.simulator(recipe, parts, words)
+            words = parts.lexicon()
+            self.feed.imagine = partial(imagined.perceived, words, assemble.simulator(recipe, parts, words))
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from trenza.conversation import Box, Span
+from trenza.towers.pages import labelled, told_with, under
 
 SAME = 0.01  # of a side, or of a second
 Thing = dict[str, Any]  # a thing, sound, field, bar or element, by its "name"
@@ -19,12 +20,16 @@ def place(thing: Thing) -> Box | Span | None:
 
 
 def things(truth: Thing) -> list[Thing]:
-    """All that a world says is in a medium; of drawn pages each with its "value"."""
-    if "fields" in truth or "data" in truth:
-        values = truth["fields"] if "fields" in truth else truth["data"]
-        return [{"name": name, "value": value, "box": truth["boxes"][name]} for name, value in values.items()]
+    """All that a world says is in a medium; of drawn pages each with its "value", and how it is "told"."""
+    if "fields" in truth:
+        return [{"name": n, "value": v, "told": v, "box": truth["boxes"][n]} for n, v in truth["fields"].items()]
+    if "data" in truth:
+        told = told_with(truth["data"])
+        return [{"name": n, "value": v, "told": told[n], "box": truth["boxes"][n]} for n, v in truth["data"].items()]
     if "elements" in truth:
-        return [{"name": e["label"], "value": e["state"], "box": e["box"]} for e in truth["elements"]]
+        return [
+            {"name": e["label"], "value": e["state"], "told": e["state"], "box": e["box"]} for e in truth["elements"]
+        ]
     return [*truth.get("objects", ()), *truth.get("sounds", ())]
 
 
@@ -34,14 +39,15 @@ def perceived(where: Box | Span | str, truth: Thing, language: str) -> str:
     if not thing:
         return ""
     if "label_box" in thing and not _near(place(thing), where):
-        return thing["label"]
-    return str(thing["value"]) if "fields" in truth else worded(thing, language)
+        return under(worded(thing, language), thing["label"])
+    return worded(thing, language)
 
 
 def worded(thing: Thing, language: str) -> str:
-    """A thing as detectors word it: a line of text and words that were said as they are, else its name."""
-    written = "value" in thing or thing.get("said")
-    return thing["name"] if written else named(thing["name"], language)
+    """A thing as detectors word it: words that were said as they are, a label with its value, else the name."""
+    if "told" in thing:
+        return labelled(thing["name"], thing["told"]) if thing["told"] else thing["name"]
+    return thing["name"] if thing.get("said") else named(thing["name"], language)
 
 
 def named(name: str, language: str) -> str:

@@ -28,7 +28,8 @@ TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
 LINE_TOKENS = 24
-LINE_COLUMNS = 4 + LINE_TOKENS + 1  # the last: what is read off a scale for it, or NONE
+OWNER = slice(4 + LINE_TOKENS, 4 + LINE_TOKENS + 2 * RIVALS)  # of a line: the rivals of the thing it is written under
+LINE_COLUMNS = 4 + LINE_TOKENS + 2 * RIVALS
 DIGITS = 10
 STILL = 0.04  # of a side: what moves less stays where it is
 WAYS = 5  # of a thing in a video: none, left, right, up, down
@@ -97,18 +98,13 @@ class Numerals(nn.Module):
 
     def forward(self, numbers: Tensor, embed: Embed) -> Tensor:
         """Numbers of each kind, [K, kinds], to a digit each, [K, kinds, D]; past nine it is nine."""
-        return embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float() + self._marks(embed)
-
-    def written(self, number: int, embed: Embed) -> Tensor:
-        """A number of the first kind with all its digits, [T, D]."""
-        return embed(self.digits[[int(d) for d in str(number)]].long()).float() + self._marks(embed)[0]
-
-    def _marks(self, embed: Embed) -> Tensor:
-        return embed(self.words.long()).float() + self.kinds
+        digits = embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float()
+        return digits + embed(self.words.long()).float() + self.kinds
 
 
 class ObjectTokens(nn.Module):
-    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, corners, ranks, middle.
+    """Objects [K, 30] of a picture, left to right: a mark, then in each language colour, name, corners, ranks, colour,
+    middle. The colour stands on both sides, since a name is asked for by its colour and a colour by its name.
 
     What is asked of a name stands right behind it, in either language, so that the language model finds it as it finds
     what followed a word before (Olsson et al. 2022, "In-context learning and induction heads").
@@ -145,17 +141,20 @@ class ObjectTokens(nn.Module):
         for number in ranks[:, SCALES["across"]].argsort().tolist():
             row = objects[number]
             corners, middle = scales.box(row[BOX])
-            where = torch.cat([corners, digits[number], middle])
+            where = torch.cat([corners, digits[number], self.colour(row[COLOUR], embed), middle])
             tokens += self.told(row, row[SCORE], row[COLOUR], where, embed)
         return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
 
     def told(self, row: Tensor, score: Tensor, colours: Tensor, where: Tensor, embed: Embed) -> list[Tensor]:
         """A thing whose rivals a row begins with, its colour by probabilities [9], and `where` [n, D] it is."""
-        palette = torch.cat([self.own[None], embed(self.colours.long()).float()])
-        colour = (colours @ palette)[None]
+        colour = self.colour(colours, embed)
         names = self.names(row[NUMBERS], row[CHANCES], embed)
         mark = (self.mark[0] + score * self.mark[1])[None]
         return [mark, *(part for name in names for part in (colour, name, where))]
+
+    def colour(self, shares: Tensor, embed: Embed) -> Tensor:
+        """Probabilities [9] to one token [1, D]."""
+        return (shares @ torch.cat([self.own[None], embed(self.colours.long()).float()]))[None]
 
 
 class TrackTokens(ObjectTokens):
@@ -244,12 +243,18 @@ class EventTokens(nn.Module):
 
 
 class LineTokens(nn.Module):
-    """Lines of text [K, 29] in a picture, in reading order: a mark, the words, the box, and what is read for them."""
+    """Lines of text [K, 44] in a picture, in reading order: a mark, the words, and the box.
 
-    def __init__(self, width: int):
+    Of what is written under a thing in each language: the words, the thing's name, a colon, the words again, and the
+    box, so that the one is found by the other.
+    """
+
+    def __init__(self, width: int, languages: int, names: int):
         super().__init__()
+        self.names = Names(languages, names)
+        self.register_buffer("colon", torch.zeros(1, dtype=torch.int32))
+        self.colon: Tensor
         self.mark = nn.Parameter(torch.randn(width) * 0.1)
-        self.reading = Numerals(width, ("value",))
 
     @staticmethod
     def boxes(lines: Tensor) -> Tensor:
@@ -257,11 +262,15 @@ class LineTokens(nn.Module):
         return lines[:, :4]
 
     def forward(self, lines: Tensor, embed: Embed, scales: Scales) -> Tensor:
-        """[K, 29] (corners y0 x0 y1 x1, token numbers filled with -1, a reading or -1) to tokens [T, D], float32."""
+        """[K, 44] (corners y0 x0 y1 x1, token numbers filled with -1, the owner's rivals and their probabilities, or
+        zeros) to tokens [T, D], float32."""
         tokens = []
+        colon = embed(self.colon.long()).float()
         for row in lines:
-            words = row[4 : 4 + LINE_TOKENS].long()
-            tokens += [self.mark[None], embed(words[words >= 0]).float(), *scales.box(row[:4])]
-            if row[-1] >= 0:
-                tokens.append(self.reading.written(round(float(row[-1])), embed))
+            numbers = row[4 : 4 + LINE_TOKENS].long()
+            words, where = embed(numbers[numbers >= 0]).float(), torch.cat(scales.box(row[:4]))
+            owner, chances = row[OWNER].split(RIVALS)
+            owners = self.names(owner, chances, embed) if chances.any() else []
+            tokens.append(self.mark[None])
+            tokens += [part for name in owners for part in (words, name, colon, words, where)] or [words, where]
         return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])

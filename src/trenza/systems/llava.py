@@ -73,7 +73,7 @@ def make_bridge(config: BridgeConfig, width: int) -> nn.Module:
     if config.kind == "events":
         return EventTokens(width, config.languages, config.names, config.words)
     if config.kind == "lines":
-        return LineTokens(width)
+        return LineTokens(width, config.languages, config.names)
     raise WeightsError(f"bridge {config.kind!r} is unknown; known: linear, mlp, objects, tracks, events, lines")
 
 

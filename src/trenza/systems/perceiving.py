@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trenza.bridges.perceived import OWNER
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import square
@@ -19,7 +20,9 @@ from trenza.towers.pages import Line
 
 PIXELS = 256  # a side, of the square that detectors see
 FRAMES = 16  # looked at, of a video, evenly
-PAGE_LINES = 3  # of text that a drawn page has at least; a letter or two are read into many a drawing
+PAGE_LINES = (
+    3  # of text that a drawn page has at least, not all under things; a letter or two are read into many a drawing
+)
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,15 @@ class Things:
             pixels = square(signal, PIXELS)
             lines = pages.in_reading_order(self.lines(pixels))
             found = self.objects(torch.from_numpy(pixels)[None])[0]
-            if len(lines) >= PAGE_LINES:  # elsewhere flat parts of a drawn thing look like figures
+            rows = pages.owned(pages.rows(lines, self.encode), found)
+            # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.
+            if len(lines) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
                 boxes = torch.tensor([line.box for line in lines])
                 lines, figures = pages.joined(lines, self.figures(pixels, boxes))
-                found = torch.cat([found, figures])
+                found, rows = torch.cat([found, figures]), pages.rows(lines, self.encode)
             elif not len(found):
                 found = self.whole(torch.from_numpy(pixels))
-            return [Medium("image", found[None]), Medium("lines", pages.rows(lines, self.encode)[None], within=True)]
+            return [Medium("image", found[None]), Medium("lines", rows[None], within=True)]
         if isinstance(signal, Audio):
             return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
         if isinstance(signal, Video):

@@ -1,19 +1,22 @@
 """How the lines and figures of a drawn page belong together: rows of text, labels and what they label, scales.
 
 No weights: rules of layout. A label stands for what it labels, so its place is the button around it, the field or the
-switch beside it, the bar above it. Behind a name stands what its bar reads on the chart's scale (compare ReVision,
-Savva et al. 2011, section 5), behind a switch's name 0 or 100, by the side that its knob is on.
+switch beside it, the bar above it. What is read for it stands behind it, "label: value", so that a question after the
+label finds the value as the word that follows: what a bar reads on the chart's scale (compare ReVision, Savva et al.
+2011, section 5), what a field holds, on or off by the side that a switch's knob is on.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trenza.bridges.perceived import BOX, LINE_COLUMNS, LINE_TOKENS, NONE
+from trenza.bridges.perceived import BOX, LINE_COLUMNS, LINE_TOKENS, NONE, OWNER, RIVALS
 
 Corners = tuple[float, ...]  # y0 x0 y1 x1 in 0..1
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3}){0,2}|\d{1,9}")
@@ -23,15 +26,17 @@ BENT = 0.05  # of its range, that a scale's numbers may be off a straight line
 COARSE = 10  # values a scale spans at least: readings are whole numbers
 MARK = 0.06  # of a side: what is smaller marks a point, and reads at its middle
 KNOB = 0.5  # of a switch's height that its knob has at least
+PIXEL = 1 / 256  # of the side that is looked at: a box may be off by so much
+UNDER = 0.15  # of a side, that what is written under a thing may be away from it
+NOTCHES = 4  # of a scale between two of its numbers, that a value within a pixel of one is taken to mean
 
 
 @dataclass(frozen=True)
 class Line:
-    """reading: what is read off a scale for what it labels; None where there is no scale."""
+    """What is written, and where."""
 
     text: str
     box: Corners
-    reading: float | None = None
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -41,21 +46,28 @@ class Line:
 
 @dataclass(frozen=True)
 class Scale:
-    """axis: 0 where values go up the page, 1 where they go to the right. value = slope * place + offset."""
+    """axis: 0 where values go up the page, 1 where they go to the right. value = slope * place + offset.
+
+    ticks: the lines of its numbers. apart: values from one number to the next.
+    """
 
     axis: int
     slope: float
     offset: float
     ticks: frozenset[Line]
+    apart: float
 
-    def read(self, box: Corners) -> float | None:
+    def read(self, box: Corners) -> int | None:
         """What a bar or a mark reads; None below 0, which isn't told."""
         if max(box[2] - box[0], box[3] - box[1]) < MARK:
             at = (box[self.axis] + box[self.axis + 2]) / 2
         else:
             at = box[0] if self.axis == 0 else box[3]
         value = self.slope * at + self.offset
-        return max(value, 0.0) if value > -0.5 else None
+        notch = self.apart / NOTCHES
+        if abs(round(value / notch) * notch - value) <= abs(self.slope) * PIXEL:
+            value = round(value / notch) * notch
+        return max(round(value), 0) if value > -0.5 else None
 
 
 def in_reading_order(lines: Sequence[Line]) -> list[Line]:
@@ -89,24 +101,47 @@ def scale(lines: Sequence[Line], boxes: Sequence[Corners] = ()) -> Scale | None:
             and np.ptp(values) >= COARSE
             and np.abs(slope * places + offset - values).max() <= BENT * np.ptp(values)
         ):
-            return Scale(axis, float(slope), float(offset), frozenset(ticks))
+            apart = float(np.diff(np.unique(values)).min())
+            return Scale(axis, float(slope), float(offset), frozenset(ticks), apart)
     return None
 
 
 def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
-    """Of lines in reading order the labels at the place of what they label; of figures [K, 30] those without a label.
+    """Of lines in reading order the labels with their values, at the place of what they label; of figures [K, 30] those
+    without a label.
 
     The numbers of a scale are left out once bars have been read off it: they are no data.
     """
     boxes = [tuple(row) for row in figures[:, BOX].tolist()]
     own = scale(lines, boxes)
-    found, taken = _charted(lines, boxes, own) if own else _beside(lines, boxes)
+    found, told, taken = _charted(lines, boxes, own) if own else _beside(lines, boxes)
     kept = [i for i in range(len(boxes)) if i not in taken]
     ticks = own.ticks if own and found else frozenset()
-    return [found.get(i, line) for i, line in enumerate(lines) if line not in ticks], figures[kept]
+    left = [i for i, line in enumerate(lines) if i not in told and line not in ticks]
+    for i, j in pairwise(left):  # "label:" and what stands right of it
+        label, value = lines[i], lines[j]
+        level = abs(label.middle[0] - value.middle[0]) < ALIGNED and value.box[1] >= label.box[3] - ALIGNED
+        if level and label.text.endswith(":") and not value.text.endswith(":") and not {i, j} & {*found}:
+            found[i] = Line(labelled(label.text, value.text), value.box)
+            told.add(j)
+    return [found.get(i, line) for i, line in enumerate(lines) if i not in told and line not in ticks], figures[kept]
 
 
-def _charted(lines: Sequence[Line], boxes: list[Corners], own: Scale) -> tuple[dict[int, Line], set[int]]:
+def labelled(label: str, value: object) -> str:
+    """A label with what is read for it, as one text."""
+    return f"{label.removesuffix(':')}: {value}"
+
+
+def under(thing: str, word: str) -> str:
+    """A thing's name with what is written under it, as one text whose word has the tokens that it has alone."""
+    return f"{thing}:{word}"
+
+
+# Labels by number as they are told, the numbers of lines that are told by them, and of figures that have a label.
+Joined = tuple[dict[int, Line], set[int], set[int]]
+
+
+def _charted(lines: Sequence[Line], boxes: list[Corners], own: Scale) -> Joined:
     """The names below bars and marks, or left of them."""
     along = 1 - own.axis
     nearest: dict[int, tuple[float, int]] = {}  # of each figure: how far its name is along the values, and its number
@@ -121,13 +156,30 @@ def _charted(lines: Sequence[Line], boxes: list[Corners], own: Scale) -> tuple[d
         if line not in own.ticks and apart:
             j = min(apart, key=lambda j: apart[j])
             nearest[j] = min(nearest.get(j, (np.inf, i)), (apart[j][1], i))
-    found = {i: replace(lines[i], box=boxes[j], reading=own.read(boxes[j])) for j, (_, i) in nearest.items()}
-    return found, set(nearest)
+    found = {i: replace(lines[i], box=boxes[j]) for j, (_, i) in nearest.items()}
+    read = {j: value for j, box in enumerate(boxes) if (value := own.read(box)) is not None}
+    for j, told in told_with(read).items():  # of all bars, whether or not their names were read
+        if j in nearest:
+            i = nearest[j][1]
+            found[i] = replace(found[i], text=labelled(lines[i].text, told))
+    return found, set(), set(nearest)
 
 
-def _beside(lines: Sequence[Line], boxes: list[Corners]) -> tuple[dict[int, Line], set[int]]:
+def told_with(read: Mapping[Any, int]) -> dict[Any, str]:
+    """A chart's values as they are told: the highest and the lowest said to be so, where they are the only ones."""
+    values = sorted(read.values())
+    words = {}
+    if len(values) > 1:
+        words = {
+            value: word for value, word in ((values[0], "lowest"), (values[-1], "highest")) if values.count(value) == 1
+        }
+    return {name: f"{value}, {words[value]}" if value in words else str(value) for name, value in read.items()}
+
+
+def _beside(lines: Sequence[Line], boxes: list[Corners]) -> Joined:
     """Labels left of fields and switches; what is written alone within a figure."""
     found: dict[int, Line] = {}
+    told: set[int] = set()
     taken: set[int] = set()
     holds = [[i for i, line in enumerate(lines) if _in(line.middle, box)] for box in boxes]
     single = [j for j, held in enumerate(holds) if len(held) < 2]  # what holds more is a panel, and nobody's place
@@ -141,34 +193,59 @@ def _beside(lines: Sequence[Line], boxes: list[Corners]) -> tuple[dict[int, Line
             j for j in single
             if j not in held | taken and boxes[j][1] >= line.box[3] - ALIGNED
             and abs(_middle(boxes[j])[0] - line.middle[0]) < ALIGNED
+            and all(_entered(lines[k].box, boxes[j]) for k in holds[j])
         ]  # fmt: skip
         if not around[i] and right:
             nearest = min(right, key=lambda j: boxes[j][1])
-            box = boxes[nearest]
+            box, text = boxes[nearest], line.text
             knobs = [k for k in inner[nearest] if boxes[k][2] - boxes[k][0] > KNOB * (box[2] - box[0])]
-            reading = None
             if len(knobs) == 1:
-                reading = 100.0 if _middle(boxes[knobs[0]])[1] > _middle(box)[1] else 0.0
+                text = labelled(text, "on" if _middle(boxes[knobs[0]])[1] > _middle(box)[1] else "off")
+            elif holds[nearest]:
+                text = labelled(text, lines[holds[nearest][0]].text)
+                told.update(holds[nearest])
             taken.update([nearest, *inner[nearest]])
-            found[i] = replace(line, box=box, reading=reading)
+            found[i] = Line(text, box)
     for i, line in enumerate(lines):
         alone = [j for j in around[i] if j not in taken]
-        if alone and i not in found:
+        if alone and i not in found and i not in told:
             j = min(alone, key=lambda j: _area(boxes[j]))
             taken.add(j)
             found[i] = replace(line, box=boxes[j])
-    return found, taken
+    return found, told, taken
 
 
 def rows(lines: Sequence[Line], encode: Callable[[str], list[int]]) -> Tensor:
-    """Lines to float32 [K, 29]: the box y0 x0 y1 x1, up to 24 tokens filled with -1, the reading or -1."""
+    """Lines to float32 [K, 44]: the box y0 x0 y1 x1, up to 24 tokens filled with -1, and nobody's name."""
     made = torch.full((len(lines), LINE_COLUMNS), float(NONE))
+    made[:, OWNER] = 0.0
     for row, line in zip(made, lines, strict=True):
         tokens = encode(line.text)[:LINE_TOKENS]
         row[:4], row[4 : 4 + len(tokens)] = torch.tensor(line.box), torch.tensor(tokens, dtype=torch.float32)
-        if line.reading is not None:
-            row[-1] = line.reading
     return made
+
+
+def owned(lines: Tensor, objects: Tensor) -> Tensor:
+    """Lines [L, 44] with the names of the things [K, 30] that they are written under, each the nearest to it."""
+    made = lines.clone()
+    taken: dict[int, tuple[float, int]] = {}
+    for i, (y0, x0, _, x1) in enumerate(lines[:, :4].tolist()):
+        under = {
+            j: abs(y0 - box[2])
+            for j, box in enumerate(objects[:, BOX].tolist())
+            if box[1] <= (x0 + x1) / 2 <= box[3] and (box[0] + box[2]) / 2 < y0 < box[2] + UNDER
+        }
+        if under:
+            j = min(under, key=lambda j: under[j])
+            taken[j] = min(taken.get(j, (np.inf, i)), (under[j], i))
+    for j, (_, i) in taken.items():
+        made[i, OWNER] = objects[j, : 2 * RIVALS]
+    return made
+
+
+def _entered(text: Corners, box: Corners) -> bool:
+    """Whether a text begins at the left of its box, as in a field, and isn't centred in it, as on a button."""
+    return text[1] - box[1] < (box[3] - text[3]) / 2
 
 
 def _middle(box: Corners) -> tuple[float, float]:

@@ -1,0 +1,74 @@
+"""What is asked of a page drawn for a training is true of it, and stands where its evidence says."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from trenza.align.conversations import Talk
+from trenza.align.page_drills import more, page
+from trenza.align.truths import place, things, worded
+from trenza.data.worlds.phrases import phrases
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list:
+    rng = np.random.default_rng(11)
+    return [(language, *page(language, rng)) for language in ("en", "es") for _ in range(60)]
+
+
+def test_every_kind_of_page_is_drawn_and_asked_more_than_its_worlds_questions(drawn):
+    kinds = Counter(frozenset(truth) for _, truth, _ in drawn)
+    assert len(kinds) == 3 and min(kinds.values()) > 10
+    assert all(len(asked) > 4 for _, _, asked in drawn)
+    assert all(len({one.question for one in asked}) == len(asked) for _, _, asked in drawn)
+
+
+def test_evidence_names_a_label_with_its_value_at_its_place(drawn):
+    for language, truth, asked in drawn:
+        told = {worded(thing, language): vars(place(thing)) for thing in things(truth)}
+        for one in asked:
+            assert one.evidence and len(one.named) == len(one.evidence), one
+            for name, e in zip(one.named, one.evidence, strict=True):
+                assert vars(e.where) == pytest.approx(told[name], abs=1e-3), one
+
+
+def test_single_labels_answers_are_true(drawn):
+    found, rng = Counter(), np.random.default_rng(12)
+    for language, truth, _ in drawn:
+        words = phrases(language)
+        yes = words.word("yes")
+        by_name = {thing["name"]: thing for thing in things(truth)}
+        for one in more(Talk("", (), (), (truth,), language), rng):
+            thing = next(t for t in by_name.values() if worded(t, language) == one.named[0])
+            value = str(thing["value"])
+            if one.answer in (yes, words.word("no")):
+                holds = one.answer == yes
+                if len(one.named) == 2:
+                    other = next(t for t in by_name.values() if worded(t, language) == one.named[1])
+                    assert holds == (thing["value"] > other["value"])
+                elif value in ("on", "off"):
+                    asked = [w for w in ("on", "off") if one.question in _of(words, f"is_{w}", thing)]
+                    assert holds == (asked == [value])
+                else:
+                    assert holds == (one.question in _of(words, "is_field", thing, v=value))
+                found["yes" if holds else "no"] += 1
+            elif one.answer == value:
+                found["value"] += 1
+            else:
+                read = json.loads(one.answer)
+                if isinstance(read, dict) and read["name"] == "done":
+                    assert one.question in _of(words, f"make_{value}", thing)
+                    found["done"] += 1
+                    continue
+                at = list(read["arguments"].values()) if isinstance(read, dict) else read
+                x0, y0, x1, y1 = thing["box"]
+                middle = [(x0 + x1) / 2, (y0 + y1) / 2]
+                assert at == pytest.approx(middle if len(at) == 2 else [x0, y0, x1, y1], abs=2e-3)
+                found["place"] += 1
+    assert min(found[k] for k in ("yes", "no", "value", "place", "done")) > 5, found
+
+
+def _of(words, template: str, thing, **more: str) -> list[str]:
+    return [form.format(x=thing["name"], **more) for form in words.document["questions"][template]]
