@@ -230,14 +230,14 @@ def owned(lines: Tensor, objects: Tensor) -> Tensor:
     made = lines.clone()
     taken: dict[int, tuple[float, int]] = {}
     for i, (y0, x0, _, x1) in enumerate(lines[:, :4].tolist()):
-        under = {
+        above = {
             j: abs(y0 - box[2])
             for j, box in enumerate(objects[:, BOX].tolist())
             if box[1] <= (x0 + x1) / 2 <= box[3] and (box[0] + box[2]) / 2 < y0 < box[2] + UNDER
         }
-        if under:
-            j = min(under, key=lambda j: under[j])
-            taken[j] = min(taken.get(j, (np.inf, i)), (under[j], i))
+        if above:
+            j = min(above, key=lambda j: above[j])
+            taken[j] = min(taken.get(j, (np.inf, i)), (above[j], i))
     for j, (_, i) in taken.items():
         made[i, OWNER] = objects[j, : 2 * RIVALS]
     return made
