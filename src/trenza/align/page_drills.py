@@ -81,10 +81,9 @@ def _button(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:
     purpose = known.words.document["buttons"].get(thing["name"])
     if purpose is None:
         return []
-    click = json_text({"name": "click", "arguments": dict(zip("xy", _middle(thing), strict=True))})
     return [
         known.asked("click", point_text(*_middle(thing)), thing, purpose=purpose),
-        known.asked("click_call", click, thing, purpose=purpose),
+        known.asked("click_call", _click(thing), thing, purpose=purpose),
         known.asked("box_of_button", box_text(place(thing)), thing, x=thing["name"]),  # type: ignore[arg-type]
     ]
 
@@ -93,10 +92,9 @@ def _switch(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:
     """Whether it is on, or off; what has to be done so that it is."""
     goal = "on" if known.coin() else "off"
     holds = thing["value"] == goal
-    click = json_text({"name": "click", "arguments": dict(zip("xy", _middle(thing), strict=True))})
     return [
         known.asked(f"is_{goal}", holds, thing, rationale=thing["value"], x=thing["name"]),
-        known.asked(f"make_{goal}", NOTHING if holds else click, thing, x=thing["name"]),
+        known.asked(f"make_{goal}", NOTHING if holds else _click(thing), thing, x=thing["name"]),
     ]
 
 
@@ -105,6 +103,10 @@ def _nothing(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:
 
 
 ASKED = {"field": _field, "switch": _switch, "button": _button, "menu": _nothing}
+
+
+def _click(thing: Thing) -> str:
+    return json_text({"name": "click", "arguments": dict(zip("xy", _middle(thing), strict=True))})
 
 
 def _middle(thing: Thing) -> tuple[float, float]:
