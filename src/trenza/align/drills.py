@@ -177,20 +177,19 @@ def written(known: Known) -> Asked | None:
 # --- two pictures, a sound ------------------------------------------------------------------------
 
 
+def _only(known: Known) -> list[list[Truth]]:
+    """Of each of two pictures the things whose name the other doesn't show."""
+    return [[t for t in known.truth[part]["objects"] if t["name"] not in known.counts[1 - part]] for part in (0, 1)]
+
+
 def which_picture(known: Known) -> Asked | None:
     """Of a thing that only one of two pictures shows."""
     part = int(known.coin())
-    own = [t for t in known.truth[part]["objects"] if known.counts[part][t["name"]] == 1]
-    only = known.shuffled(t for t in own if t["name"] not in known.counts[1 - part])
+    only = known.shuffled(t for t in _only(known)[part] if known.counts[part][t["name"]] == 1)
     if not only:
         return None
     answer = known.words.word(("first", "second")[part])
     return known.asked("which_picture", answer, (part, only[0]), x=only[0]["name"])
-
-
-def _only(known: Known) -> list[list[Truth]]:
-    """Of each of two pictures the things whose name the other doesn't show."""
-    return [[t for t in known.truth[part]["objects"] if t["name"] not in known.counts[1 - part]] for part in (0, 1)]
 
 
 def changed(known: Known) -> Asked | None:

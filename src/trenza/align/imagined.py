@@ -23,6 +23,7 @@ from trenza.align.truths import named, place, things
 from trenza.conversation import WHOLE, Evidence
 from trenza.data.worlds.asking import box_text, point_text
 from trenza.data.worlds.drawing import COLOURS
+from trenza.data.worlds.pictures import pseudoword
 from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
 from trenza.towers.objects import EDGE
@@ -109,8 +110,7 @@ def _label(thing: Truth, others: list[list[float]], rng: np.random.Generator) ->
     y = thing["box"][3] + float(rng.uniform(0, 0.1))
     free = all(x + wide < box[0] or x > box[2] or y + high < box[1] or y > box[3] + UNDER for box in others)
     if y + high < 1 and free:
-        letters = (rng.choice(list(part)) for part in ("BDFKLMNPRSTVZ", "AEIOU") * 2)
-        thing |= {"label": "".join(letters), "label_box": [x, y, x + wide, y + high]}
+        thing |= {"label": pseudoword(rng), "label_box": [x, y, x + wide, y + high]}
 
 
 def _album(names: list[str], rng: np.random.Generator) -> tuple[Truth, Truth]:

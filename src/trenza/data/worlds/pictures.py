@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from trenza.conversation import WHOLE, Box
 from trenza.data.worlds.asking import Side, World, box_text, json_text, point_text, seen
 from trenza.data.worlds.drawing import COLOURS, SIZE
@@ -217,9 +219,13 @@ def _under(shot: Shot, index: int) -> list[Box]:
 def _pseudowords(world: World, count: int) -> list[str]:
     words: dict[str, None] = {}
     while len(words) < count:
-        letters = [world.rng.choice(list(part)) for part in ("BDFKLMNPRSTVZ", "AEIOU", "BDFKLMNPRSTVZ", "AEIOU")]
-        words["".join(letters)] = None
+        words[pseudoword(world.rng)] = None
     return list(words)
+
+
+def pseudoword(rng: np.random.Generator) -> str:
+    """Four letters that make a word nobody knows."""
+    return "".join(rng.choice(list(part)) for part in ("BDFKLMNPRSTVZ", "AEIOU") * 2)
 
 
 FAMILIES = (replaced, swapped, recoloured, recounted, resized, relabelled)
