@@ -1,5 +1,6 @@
 """Drills are true of their world: each answer is checked against the world's own truth, by other means."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -31,7 +32,7 @@ def test_relations_sizes_colours_and_presence_hold(language):
             assert len(more) <= MOST
             things = {t["name"]: t for t in talk.truth[0]["objects"]}
             for said in more:
-                named = sorted((said.question.find(n), n) for n in things if n in said.question)
+                named = sorted((m.start(), n) for n in things if (m := re.search(rf"\b{n}\b", said.question)))
                 word = next((w for w in keys if w in said.question and len(named) == len(said.evidence) == 2), None)
                 if word and said.answer in (yes, "no"):
                     one, two = (keys[word](things[n]) for _, n in named)

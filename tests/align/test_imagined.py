@@ -11,12 +11,13 @@ import torch
 
 from trenza.align import assemble, imagined
 from trenza.align import recipe as recipes
-from trenza.align.feeding import Feed, ranks_of
+from trenza.align.feeding import Feed
+from trenza.align.grounded import ranks_of
 from trenza.align.lexicon import Lexicon
 from trenza.align.simulated import Simulated
 from trenza.align.trainer import Trainer
 from trenza.align.truths import things
-from trenza.bridges.perceived import OBJECT_COLUMNS, SCALES, TIMES
+from trenza.bridges.perceived import BOX, OBJECT_COLUMNS, SCALES, TIMES
 from trenza.errors import UsageError
 from trenza.systems.abstaining import abstained
 from trenza.systems.examples import Medium
@@ -34,7 +35,7 @@ def simulated() -> Simulated:
 
 def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
     answers, kinds = Counter(), Counter()
-    for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 600):
+    for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 800):
         assert asked
         if "objects" not in truth[0] and "sounds" not in truth[0]:
             continue  # a page
@@ -61,10 +62,10 @@ def test_of_scenes_and_recordings_is_asked_what_has_to_be_judged_and_the_larger_
     sim, rng, found = simulated(), np.random.default_rng(3), Counter()
     for media, asked in imagined.perceived(LEXICON, sim, 800, rng):
         for one in asked:
-            told = ranks_of(media, one) if one.along else ()
-            if told and one.rationale:  # the name of the one that surpasses
+            told = ranks_of(media, one) if one.along else None
+            if told and len(told) == 2 and one.rationale and one.along != "number":  # the one that surpasses
                 found[one.along, (told[0] < told[1]) == (one.named[0].strip() == one.rationale.strip())] += 1
-    for along in (*SCALES, *TIMES):
+    for along in {*SCALES, *TIMES} - {"number"}:
         right, wrong = found[along, True], found[along, False]
         assert right > 20 and wrong < 0.15 * right, found  # detectors err by a little
     assert sum(found.values()) > 200
@@ -120,8 +121,16 @@ def test_what_is_written_under_things_is_asked_for_both_ways():
 
 
 def seen(*given) -> tuple:
-    """A look of simulated senses at talks that no shard has: none is asked of these tests' squares."""
-    return (lambda some: [(Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS)),)] * len(some)), "nothing"
+    """A look of simulated senses at these tests' squares: each is perceived where its questions say that it is."""
+
+    def look(some):
+        rows = torch.zeros(len(some), 1, OBJECT_COLUMNS)
+        for row, talk in zip(rows, some, strict=True):
+            where = talk.asked[0].evidence[0].where
+            row[0, BOX] = torch.tensor([where.y0, where.x0, where.y1, where.x1])
+        return [(Medium("image", row[None]),) for row in rows]
+
+    return look, "squares"
 
 
 def test_a_training_learns_what_is_imagined_beside_its_data(recipe, tiny, monkeypatch):
@@ -140,6 +149,20 @@ def test_a_training_learns_what_is_imagined_beside_its_data(recipe, tiny, monkey
     half = Feed(given, *seen(), training.words, training.places, rank=1, ranks=2)
     half.imagine = partial(imagined.perceived, LEXICON, simulated())
     assert len(next(iter(half))) == 3 + 2
+
+
+def test_of_what_was_not_perceived_nothing_is_asked_but_a_step_has_its_examples(recipe, tiny, monkeypatch):
+    parts = replace(tiny(), lexicon=lambda: LEXICON)
+    nothing = (Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS)),)
+    monkeypatch.setattr(assemble, "look_with", lambda *given: ((lambda some: [nothing] * len(some)), "nothing"))
+    training = Trainer(recipes.load(recipe, ["perceive=simulated", "batch=4"]), parts)
+    media, asked = training.feed.loader.records[(0, 0)]
+    assert asked and training.feed.answerable(media, asked) == []
+    assert training.feed.example(media, asked).turns == ()
+    assert [len(e.turns) for e in next(iter(training.feed))] == [1] * 4
+    training.recipe.out.mkdir(parents=True, exist_ok=True)
+    training._show()  # shows none of them
+    assert (training.recipe.out / "samples.jsonl").read_text() == ""
 
 
 def test_what_is_imagined_is_for_systems_that_perceive_things(recipe, tiny):

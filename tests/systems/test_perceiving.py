@@ -65,6 +65,40 @@ def test_a_picture_of_things_with_words_under_them_is_no_page():
     assert len(image.features[0]) == 3 and not lines.features[0, :, OWNER].any()
 
 
+def named(*rivals: dict[int, float]) -> torch.Tensor:
+    """Things side by side, by the probabilities of their names."""
+    rows = torch.zeros(len(rivals), 30)
+    for i, (row, own) in enumerate(zip(rows, rivals, strict=True)):
+        row[:8], row[BOX] = -1.0, torch.tensor([0.3, 0.2 * i, 0.7, 0.2 * i + 0.1])
+        for place, (number, chance) in enumerate(sorted(own.items(), key=lambda o: -o[1])):
+            row[place], row[8 + place] = number, chance
+    return rows
+
+
+def test_things_that_look_alike_in_a_picture_have_one_name():
+    sheep, ram, other, ladder = {5: 0.9, 6: 0.1}, {6: 0.45, 5: 0.4}, {5: 0.6}, {7: 1.0}
+    seen = replace(things(), objects=lambda pixels: [named(sheep, ram, ladder, other)])([grey(60)])[0][0].features[0]
+    assert seen[:, 0].tolist() == [5, 5, 7, 5]
+    assert torch.equal(seen[2], named(sheep, ram, ladder)[2]) and torch.allclose(seen[0, 8], torch.tensor(1.9 / 3))
+
+
+def test_two_things_that_are_each_sure_keep_their_names():
+    cat, dog = {1: 0.7, 2: 0.25}, {2: 0.7, 1: 0.25}
+    seen = replace(things(), objects=lambda pixels: [named(cat, dog)])([grey(60)])[0][0].features[0]
+    assert torch.equal(seen, named(cat, dog))
+
+
+def test_what_holds_text_is_no_thing_of_a_page_and_stays_in_a_photograph():
+    ghost = named({1: 0.7})
+    ghost[:, BOX] = torch.tensor([0.4, 0.0, 0.7, 0.4])  # over the page's lines
+    rng = np.random.default_rng(0)
+    photograph = Image(rng.integers(0, 2, (40, 40, 3), dtype=np.uint8) * 100)
+    lines = [Line("so", (0.5, 0.1, 0.6, 0.2))] * 3
+    seen = replace(things(), objects=lambda pixels: [ghost], lines=lambda pixels: lines)
+    page, real = (seen([picture])[0][0].features[0, :, 0].tolist() for picture in (grey(0), photograph))
+    assert 1.0 not in page and 1.0 in real
+
+
 def test_text_is_no_medium():
     with pytest.raises(UsageError, match="a str is no medium"):
         things()(["words"])

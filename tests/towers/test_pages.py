@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trenza.bridges.perceived import BOX, LINE_COLUMNS, OBJECT_COLUMNS, OWNER, RIVALS
-from trenza.towers.pages import Line, in_reading_order, joined, owned, rows, scale, told_with
+from trenza.towers.pages import Line, extremes, in_reading_order, joined, owned, rows, scale, unwritten
 
 
 def figures(*boxes) -> torch.Tensor:
@@ -35,13 +35,13 @@ def test_a_bar_is_read_off_the_scale_and_stands_at_its_name():
     found, left = joined([*names, *upright()], bars)
     told = {one.text: one for one in found}
     assert len(left) == 0 and {*told} == {
-        "tea: 75, highest",
-        "rice: 25, lowest",
+        "highest:tea: 75",
+        "lowest:rice: 25",
         "Sales",
     }  # the scale's numbers are left out
-    assert torch.allclose(torch.tensor(told["tea: 75, highest"].box), bars[0, BOX])
+    assert torch.allclose(torch.tensor(told["highest:tea: 75"].box), bars[0, BOX])
     unread, _ = joined([names[1], *upright()], bars)  # the highest bar's name wasn't read
-    assert [one.text for one in unread] == ["rice: 25, lowest"]
+    assert [one.text for one in unread] == ["lowest:rice: 25"]
     assert "20" in [one.text for one in joined(upright(), bars)[0]]
 
 
@@ -131,8 +131,16 @@ def test_lines_become_rows():
 
 
 def test_only_one_is_the_highest_or_the_lowest():
-    assert told_with({"a": 3, "b": 9, "c": 5, "d": 3}) == {"a": "3", "b": "9, highest", "c": "5", "d": "3"}
-    assert told_with({"a": 3}) == {"a": "3"}
+    assert extremes({"a": 3, "b": 9, "c": 5, "d": 3}) == {"b": "highest:"}
+    assert extremes({"a": 3, "b": 9, "c": 5}) == {"a": "lowest:", "b": "highest:"}
+    assert extremes({"a": 3}) == {}
+
+
+def test_of_a_page_no_thing_holds_what_is_written():
+    things = figures((0.1, 0.1, 0.3, 0.3), (0.6, 0.6, 0.9, 0.9))
+    assert torch.equal(unwritten(things, torch.tensor([[0.19, 0.15, 0.21, 0.2]])), things[1:])
+    assert torch.equal(unwritten(things, torch.tensor([[0.0, 0.0, 1.0, 0.1]])), things)
+    assert len(unwritten(things[:0], torch.zeros(0, 4))) == 0
 
 
 def test_what_is_written_under_a_thing_has_its_name():

@@ -10,7 +10,7 @@ import numpy as np
 
 from trenza.align import questions, rationales
 from trenza.align.truths import named, perceived, thing_at
-from trenza.conversation import Box, Evidence
+from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item, Media, Pair
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.examples import Turn
@@ -25,6 +25,7 @@ class Asked:
 
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
     named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
+    keys: what each is asked by if not by its name, as it stands before the name where it was perceived.
     along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are.
     ranks: what each was perceived to have on it.
     """
@@ -35,6 +36,7 @@ class Asked:
     rationale: str = ""
     named: tuple[str, ...] = ()
     along: str = ""
+    keys: tuple[str, ...] = ()
     ranks: tuple[int, ...] = ()
 
 
@@ -82,7 +84,8 @@ def asked(sample: Pair | Item) -> Asked:
         question = questions.with_options(sample.question, sample.choices, sample.language, rng)
         evidence = ordered(sample)
         rationale, names = rationales.of_item(sample, evidence), names_at(sample, evidence)
-        return Asked(question, sample.answer, evidence, rationale, names, rationales.along(sample))
+        keys = rationales.keys_of(sample, evidence)
+        return Asked(question, sample.answer, evidence, rationale, names, rationales.along(sample), keys)
     return Asked(questions.of_pair(sample.media.kind, sample.source, sample.language, rng), sample.text)
 
 
@@ -122,7 +125,8 @@ def ordered(item: Item) -> tuple[Evidence, ...]:
     """An item's evidence as its question names it, then medium by medium, from left to right or in time.
 
     A worlds' question may name a second what the world drew first. Evidence that always stands in the same order can be
-    foretold, and it tells which place belongs to which name. Other evidence keeps its order, which is its answer's.
+    foretold, and it tells which place belongs to which name. What is heard comes first where what is seen is asked for
+    by it. Other evidence keeps its order, which is its answer's.
     """
     media = item.truth.get("media", ()) if isinstance(item.truth, dict) else ()
     if not any("objects" in m or "sounds" in m for m in media):
@@ -130,6 +134,8 @@ def ordered(item: Item) -> tuple[Evidence, ...]:
     question = item.question.lower()
 
     def key(e: Evidence) -> tuple[int, int, float]:
+        if item.capability == "cross" and isinstance(e.where, Span):
+            return (-1, e.part, e.where.start)
         name = thing_at(e.where, media[e.part]).get("name", "") if e.part < len(media) else ""
         found = re.search(rf"\b{re.escape(name.lower())}\b", question) if name else None
         along = (e.where.x0 + e.where.x1) / 2 if isinstance(e.where, Box) else getattr(e.where, "start", 0.0)
@@ -154,6 +160,7 @@ def turn(said: Asked, encode, after: list[int], end: int, places: Places | None,
     if places is None:
         return Turn(question, [*encode(said.answer), end])
     rationale = encode(said.rationale) if said.rationale else []
-    names = [encode(name) if name else [] for name in said.named]
+    keys = said.keys or [""] * len(said.named)
+    names = [[*encode(key), *encode(name)] if name else [] for key, name in zip(keys, said.named, strict=True)]
     looks = places.evidence(said.evidence, rationale, names, [encode(str(rank)) for rank in said.ranks])
     return Turn(question, [*looks, *places.write(said.answer, encode, spans), end])

@@ -98,7 +98,7 @@ def sharpest(chances: np.ndarray, right: np.ndarray) -> float:
 
 
 def errors(model: ObjectDetector, pictures: list[Known]) -> dict:
-    """How the detector errs, at its own threshold: what `bridges/perceived.py` has to live with."""
+    """How the detector errs, at its own threshold: what the bridges have to live with."""
     numbers = {name: i for i, name in enumerate(model.config.names)}
     things = found = false = 0
     ranks, offsets, sizes, hues, top = [], [], [], [], []

@@ -15,17 +15,23 @@ from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.rationales import ALONG, middle, spaced
 from trenza.align.truths import named, place, worded
-from trenza.conversation import WHOLE, Box, Evidence
-from trenza.data.worlds.asking import box_text
+from trenza.bridges.events import LOUD
+from trenza.bridges.objects import ONLY
+from trenza.conversation import WHOLE, Box, Evidence, Span
+from trenza.data.worlds.asking import box_text, span_text
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import Phrases, languages, phrases
 from trenza.towers.pages import under
 
 MOST = 5  # questions more about one talk
 APART = 1 / 8  # of a side between the middles of what is compared
-LARGER = 1.25
+LARGER, LOUDER = 1.25, 1.25  # times, at least, that the largest and the loudest surpass what is next
 WHICH = 0.3  # of the comparisons ask which of two, the others whether
 Truth = dict[str, Any]  # what a world says of a medium, or of a thing or sound in it
+
+
+def _there(thing: Truth) -> Box:
+    return Box(*thing["box"])
 
 
 def _name(thing: Truth) -> str:
@@ -60,8 +66,11 @@ class Known:
         some = self.alone(kind)
         return (some[0], some[1]) if len(some) > 1 else None
 
-    def asked(self, template: str, answer: str | bool, *where: Any, rationale: str = "", **said: str) -> Asked:
-        """where: a thing or sound of the first medium, or (medium, thing). rationale, ALONG: see `rationales.py`."""
+    def asked(
+        self, template: str, answer: str | bool, *where: Any, rationale: str = "", key: str = "", **said: str
+    ) -> Asked:
+        """where: a thing or sound of the first medium, or (medium, thing). rationale, ALONG: see `rationales.py`. key:
+        what all of them are asked by, where it isn't their name."""
         if isinstance(answer, bool):
             answer = self.words.word("yes" if answer else "no")
         places = [w if isinstance(w, tuple) else (0, w) for w in where]
@@ -69,7 +78,8 @@ class Known:
         found = tuple(Evidence(part, where) for part, where, _ in at if where is not None)
         names = tuple(self.told(thing, said) for _, where, thing in at if where is not None)
         question = self.words.question(template, self.rng, **said)
-        return Asked(question, answer, found, rationale, names, ALONG.get(template, ""))
+        keys = (spaced(key),) * len(names) if key else ()
+        return Asked(question, answer, found, rationale, names, ALONG.get(template, ""), keys)
 
     def told(self, thing: Truth | Box, said: dict[str, str]) -> str:
         """What is at a place as detectors word it; at the place of what isn't there, what is asked for."""
@@ -113,20 +123,42 @@ def sizes(known: Known) -> Asked | None:
     return known.compared(*pair, first > second, "is_bigger", "bigger")
 
 
+def extremes(known: Known) -> Asked | None:
+    """Where the largest thing is, or which is the smallest."""
+    some = sorted(known.truth[0].get("objects", ()), key=lambda t: t["size"])
+    if len(some) < 2:
+        return None
+    if known.coin():
+        thing, rival, key = some[-1], some[-2], "biggest"
+    else:
+        thing, rival, key = some[0], some[1], "smallest"
+    if max(thing["size"], rival["size"]) < LARGER * min(thing["size"], rival["size"]):
+        return None
+    if key == "biggest":
+        return known.asked("box_of_biggest", box_text(_there(thing)), thing, key=key)
+    return known.asked("smallest", thing["name"], thing, key=key)
+
+
 def colours(known: Known) -> Asked | None:
     """Is a thing of a colour? If not, of another thing's colour more often than of none's."""
     painted = [t for t in known.alone() if t["colour"]]
     if not painted:
         return None
     thing = painted[0]
-    if known.rng.random() < 0.3:
-        return known.asked("colour", known.words.colour(thing["colour"]), thing, x=thing["name"])
+    own = known.words.colour(thing["colour"])
+    if known.rng.random() < WHICH:
+        return known.asked("colour", own, thing, rationale=spaced(own), x=thing["name"])
+    everything = [t["colour"] for t in known.truth[0]["objects"]]
+    if known.rng.random() < WHICH and everything.count(thing["colour"]) == 1:
+        if known.coin():
+            return known.asked("box_of_colour", box_text(_there(thing)), thing, key=own, colour=own)
+        return known.asked("thing_of_colour", thing["name"], thing, key=own, colour=own)
     holds = known.coin()
     others = [t["colour"] for t in painted if t["colour"] != thing["colour"]]
     if not others or known.rng.random() < 0.3:
         others = [c for c in COLOURS if c != thing["colour"]]
     colour = thing["colour"] if holds else known.shuffled(others)[0]
-    own, asked = (known.words.colour(c) for c in (thing["colour"], colour))
+    asked = known.words.colour(colour)
     return known.asked("is_colour", holds, thing, rationale=spaced(own), x=thing["name"], colour=asked)
 
 
@@ -198,9 +230,9 @@ def changed(known: Known) -> Asked | None:
     if len(before) != 1 or len(after) != 1:
         return None
     if known.coin():
-        return known.asked("only_in_first", before[0]["name"], (0, before[0]))
+        return known.asked("only_in_first", before[0]["name"], (0, before[0]), key=ONLY)
     words = known.words.word("change", x=before[0]["name"], y=after[0]["name"])
-    return known.asked("changed", words, (0, before[0]), (1, after[0]))
+    return known.asked("changed", words, (0, before[0]), (1, after[0]), key=ONLY)
 
 
 def same(known: Known) -> Asked | None:
@@ -208,8 +240,8 @@ def same(known: Known) -> Asked | None:
     only = _only(known)
     there = only if any(only) else [sorted(m["objects"], key=lambda t: middle(t, 0)) for m in known.truth]
     places = [(part, thing) for part in (0, 1) for thing in there[part]]
-    names = ", ".join(dict.fromkeys(thing["name"] for _, thing in places))
-    return known.asked("same", not any(only), *places, rationale=named(names, known.words.language))
+    names = named(", ".join(dict.fromkeys(thing["name"] for _, thing in places)), known.words.language)
+    return known.asked("same", not any(only), *places, rationale=names, key=ONLY if any(only) else "")
 
 
 def order(known: Known) -> Asked | None:
@@ -221,10 +253,15 @@ def order(known: Known) -> Asked | None:
 
 
 def loudness(known: Known) -> Asked | None:
+    """Is one sound louder than another? Or: when is the loudest?"""
     pair = known.two("sounds")
     if pair is None or pair[0]["rms"] == pair[1]["rms"]:
         return None
     one, two = pair
+    loudest, next_ = sorted(known.truth[0]["sounds"], key=lambda s: -s["rms"])[:2]
+    if known.rng.random() < WHICH and loudest["rms"] > LOUDER * next_["rms"]:
+        said = span_text(Span(loudest["start"], loudest["end"]))
+        return known.asked("loudest", said, loudest, key=LOUD)
     louder = named(max(pair, key=lambda s: s["rms"])["name"], known.words.language)
     holds = one["rms"] > two["rms"]
     return known.asked("is_louder", holds, one, two, rationale=louder, x=known.called(one), y=known.called(two))
@@ -232,7 +269,7 @@ def loudness(known: Known) -> Asked | None:
 
 Drill = Callable[[Known], Asked | None]
 DRILLS: dict[tuple[str, ...], tuple[Drill, ...]] = {
-    ("image",): (side_by_side, side_by_side, side_by_side, sizes, sizes, colours, colours, presence, presence, numbers),
+    ("image",): (*(side_by_side,) * 3, *(sizes,) * 2, extremes, *(colours,) * 3, *(presence,) * 2, numbers),
     ("image", "image"): (which_picture, which_picture),
     ("audio",): (order, order, loudness),
 }

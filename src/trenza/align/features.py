@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 14  # of what is kept: counts up when it changes
+VERSION = 15  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 
@@ -91,6 +91,7 @@ def members(talk: Talk, media: tuple[Medium, ...]) -> Members:
                 "rationale": a.rationale,
                 "named": a.named,
                 "along": a.along,
+                "keys": a.keys,
             }
             for a in talk.asked
         ],
@@ -110,7 +111,7 @@ def read(record: Record) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
     asked = tuple(
         Asked(
             a["question"], a["answer"], tuple(evidence_from_json(e) for e in a["evidence"]), a["rationale"],
-            tuple(a["named"]), a["along"],
+            tuple(a["named"]), a["along"], tuple(a["keys"]),
         )
         for a in document["asked"]
     )  # fmt: skip

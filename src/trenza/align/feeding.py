@@ -8,22 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from trenza.align import features, questions
 from trenza.align.conversations import Asked, turn
 from trenza.align.features import Look
+from trenza.align.grounded import grounded
 from trenza.align.recipe import DataSource, Recipe
 from trenza.bridges.perceived import (
     BOX,
-    DIGITS,
     EVENT_COLUMNS,
     OBJECT_COLUMNS,
-    SCALES,
     SCORE,
-    TIMES,
-    EventTokens,
-    ObjectTokens,
 )
 from trenza.cache import cache_dir
 from trenza.checkpoints.tokenizer import Slot, Tokenizer
@@ -38,7 +33,6 @@ from trenza.systems.examples import Example, Medium, Turn, parts
 from trenza.systems.places import Places
 
 TALKS = 1000  # looked at for the usual answers
-SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
 Told = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
 Read = tuple[tuple[Medium, ...], tuple[Asked, ...]]
 Imagine = Callable[[int, np.random.Generator], Iterator[Read]]  # so many of `imagined.py`'s conversations
@@ -75,27 +69,6 @@ def found(media: tuple[Medium, ...]) -> tuple[Evidence, ...]:
     if own[0].kind == "audio" and rows.shape[1] == EVENT_COLUMNS:
         return tuple(Evidence(0, Span(start, end)) for start, end in rows[:, 1:3].tolist())
     return ()
-
-
-def ranks_of(media: tuple[Medium, ...], said: Asked) -> tuple[int, ...]:
-    """The ranks, up to nine, that things compared were perceived to have; none where one of them wasn't perceived."""
-    own = parts(media)
-    told = []
-    for e in said.evidence:
-        rows = own[e.part][0].features.flatten(0, 1)
-        if said.along in SCALES and rows.shape[1] == OBJECT_COLUMNS and isinstance(e.where, Box):
-            there, where = rows[:, BOX], [e.where.y0, e.where.x0, e.where.y1, e.where.x1]
-            ranked = ObjectTokens.ranks(rows)[:, SCALES[said.along]]
-        elif said.along in TIMES and rows.shape[1] == EVENT_COLUMNS and isinstance(e.where, Span):
-            there, where = rows[:, 1:3], [e.where.start, e.where.end]
-            ranked = EventTokens.ranks(rows)[:, TIMES[said.along]]
-        else:
-            return ()
-        apart = (there - torch.tensor(where)).abs().amax(1)
-        if not len(rows) or float(apart.min()) > SAME:
-            return ()
-        told.append(min(int(ranked[apart.argmin()]), DIGITS - 1))
-    return tuple(told) if len(set(told)) == len(told) else ()
 
 
 class Feed:
@@ -135,7 +108,12 @@ class Feed:
             learned = [
                 self.example(media, asked, self._shots(batch, number)) for number, (media, asked) in enumerate(batch)
             ]
-            yield [*self._imagined(), *learned, *(e for e in turned if e is not None), *self._plain()]
+            every = [*self._imagined(), *learned, *(e for e in turned if e is not None), *self._plain()]
+            # Where nothing at all was perceived as it is, the truth is learned from: a step needs an example.
+            yield [e for e in every if e.turns] or [
+                replace(e, turns=(self._turn(media, asked[0]),))
+                for e, (media, asked) in zip(learned, batch, strict=True)
+            ]
 
     def _imagined(self) -> list[Example]:
         """This process's share of what is imagined, drawn anew at each place in the data."""
@@ -156,15 +134,18 @@ class Feed:
     def example(
         self, media: tuple[Medium, ...], asked: tuple[Asked, ...], shots: tuple[Example, ...] = ()
     ) -> Example:  # fmt: skip
-        turns = tuple(self._turn(media, a) for a in asked[: self.recipe.turns])
+        turns = tuple(self._turn(media, a) for a in self.answerable(media, asked)[: self.recipe.turns])
         return Example(self.words.again if shots else self.words.opening, media, turns, shots)
+
+    def answerable(self, media: tuple[Medium, ...], asked: Sequence[Asked]) -> list[Asked]:
+        """Questions as whoever perceives these media can answer them, without those that can't be answered so."""
+        if not self.places:
+            return list(asked)
+        told = [said if said.evidence else replace(said, evidence=found(media)) for said in asked]
+        return [seen for said in told if (seen := grounded(media, said)) is not None]
 
     def _turn(self, media: tuple[Medium, ...], said: Asked) -> Turn:
         words, spans = self.words, not any(m.kind == "image" for m in media)
-        if self.places and not said.evidence:
-            said = replace(said, evidence=found(media))
-        if said.along:
-            said = replace(said, ranks=ranks_of(media, said))
         return turn(said, words.encode, words.after, words.end, self.places, spans)
 
     def _shots(self, batch: Sequence[Read], number: int) -> tuple[Example, ...]:
@@ -174,7 +155,7 @@ class Feed:
         count = min(number % (self.recipe.shots + 1), len(batch) - 1)
         shots: list[Example] = []
         for media, asked in (batch[(number + 1 + shot) % len(batch)] for shot in range(count)):
-            said = self._turn(media, asked[0])
+            said = self._turn(media, next(iter(self.answerable(media, asked)), asked[0]))
             answer = places.parted(said.answer)[1] if places else said.answer
             opening = words.again if shots else words.opening
             shots.append(Example(opening, media, (Turn(said.question, answer),)))

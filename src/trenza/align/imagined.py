@@ -36,8 +36,8 @@ PRESENT = {
 KINDS = tuple(
     kind
     for kind, times in {
-        "picture": 6, "pictures": 2, "voice": 1, "sound": 1, "video": 1, "scene": 6, "album": 3, "recording": 2,
-        "page": 6,
+        "picture": 5, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 7, "album": 4, "recording": 2,
+        "page": 7,
     }.items()
     for _ in range(times)
 )  # fmt: skip
@@ -50,8 +50,9 @@ CHANGED = 0.6  # of two pictures' things one is another
 JUDGED: dict[str, tuple[Drill, ...]] = {
     "scene": (drills.side_by_side,) * 3
     + (drills.sizes,) * 2
-    + (drills.colours,) * 2
-    + (drills.numbers,) * 2
+    + (drills.extremes,) * 2
+    + (drills.colours,) * 3
+    + (drills.numbers,) * 3
     + (drills.presence,)
     + (drills.written,) * 3,
     "album": (drills.which_picture, *(drills.changed,) * 2, drills.same),

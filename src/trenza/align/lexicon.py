@@ -8,7 +8,10 @@ import torch
 from tokenizers import Tokenizer as Vocabulary
 from torch import nn
 
-from trenza.bridges.perceived import DIGITS, EventTokens, LineTokens, Numerals, ObjectTokens, spelled
+from trenza.bridges.events import LOUD, EventTokens
+from trenza.bridges.lines import LineTokens
+from trenza.bridges.objects import EXTREMES, ONLY, WAYS, ObjectTokens, TrackTokens
+from trenza.bridges.perceived import DIGITS, Numerals, spelled
 from trenza.bridges.vocabulary import spell
 from trenza.checkpoints.folder import read_config
 from trenza.checkpoints.parts import whisper_folder
@@ -17,10 +20,12 @@ from trenza.data.corpora.fetch import package_folder
 from trenza.data.corpora.pictures import STAMPS, stamps
 from trenza.data.names import noun
 from trenza.data.worlds.drawing import COLOURS
+from trenza.data.worlds.phrases import phrases
 from trenza.systems import load
 from trenza.towers import figures
 from trenza.towers.hearing import END
 
+LANGUAGES = ("en", "es")  # of the names, in their order
 Encode = Callable[[str], list[int]]
 
 
@@ -35,7 +40,7 @@ class Lexicon:
     @torch.no_grad()
     def spell(self, bridge: nn.Module, encode: Encode) -> None:
         """Fill a bridge's tables of words."""
-        if isinstance(bridge, ObjectTokens | EventTokens | LineTokens):
+        if isinstance(bridge, ObjectTokens | TrackTokens | EventTokens | LineTokens):
             pairs = self.sounds if isinstance(bridge, EventTokens) else self.names
             english, spanish = zip(*pairs, strict=True)
             # As questions have them, so that the same tokens are found: behind a space, and in Spanish between quotes.
@@ -48,9 +53,15 @@ class Lexicon:
         if isinstance(bridge, LineTokens):
             bridge.colon.copy_(torch.tensor(encode(":")[:1]))
         if isinstance(bridge, ObjectTokens):
-            bridge.colours.copy_(torch.tensor([encode(f" {colour}")[0] for colour in COLOURS]))
+            bridge.keys.copy_(torch.tensor([encode(f" {word}")[0] for word in (*EXTREMES, ONLY)]))
+            own = [[f" {phrases(language).colour(colour)}" for colour in COLOURS] for language in LANGUAGES]
+            bridge.colours.spelling.copy_(torch.stack([spelled(words, encode) for words in own]))
+        if isinstance(bridge, TrackTokens):
+            own = [[f" {phrases(language).word(way)}" for way in WAYS] for language in LANGUAGES]
+            bridge.ways.spelling.copy_(torch.stack([spelled(words, encode) for words in own]))
         if isinstance(bridge, EventTokens):
             bridge.words.copy_(spell(self.heard, encode))
+            bridge.loudest.copy_(torch.tensor(encode(f" {LOUD}")[:1]))
 
 
 @functools.cache

@@ -94,7 +94,9 @@ def _switch(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:
     holds = thing["value"] == goal
     return [
         known.asked(f"is_{goal}", holds, thing, rationale=thing["value"], x=thing["name"]),
-        known.asked(f"make_{goal}", NOTHING if holds else _click(thing), thing, x=thing["name"]),
+        known.asked(
+            f"make_{goal}", NOTHING if holds else _click(thing), thing, rationale=thing["value"], x=thing["name"]
+        ),
     ]
 
 

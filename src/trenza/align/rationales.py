@@ -1,14 +1,18 @@
-"""What an answer is read off, in a word: the count, the colour, the name of the one further left, the name heard.
+"""What an answer is read off, in a word: the count, the colour, the name of the one further left, what was heard; and
+what a thing is asked by, where it isn't its name.
 
 Yes or no is then a comparison of that word with the question's, and needs no second look at places or sounds. It stands
 between the places and the answer (`systems/places.py`), worded as questions have it, so that equal words are equal
-tokens.
+tokens. What is asked by its colour, its size or as what only one picture shows has that word before its name where it
+was perceived (`bridges/objects.py`); written first, the name follows.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from trenza.align.truths import Thing, named, thing_at
+from trenza.bridges.events import LOUD
+from trenza.bridges.objects import ONLY
 from trenza.conversation import Evidence
 from trenza.data.samples import Item
 from trenza.data.worlds.phrases import phrases
@@ -29,6 +33,10 @@ def middle(thing: Thing, axis: int) -> float:
 def _foremost(key: Callable[[Thing], float]) -> Told:
     """The name of the one with the least of something."""
     return lambda some, item: named(min(some, key=key)["name"], item.language)
+
+
+def _colour(thing: Thing, item: Item) -> str:
+    return spaced(phrases(item.language).colour(thing["colour"]))
 
 
 def _number(some: Sequence[Thing], item: Item) -> str:
@@ -68,6 +76,12 @@ def _heard(some: Sequence[Thing], item: Item) -> str:
     return named(sounds[-1]["name"], item.language)
 
 
+def _aloud(some: Sequence[Thing], item: Item) -> str:
+    """The colour where that is asked; a place is its own rationale."""
+    colours = phrases(item.language).document["colours"].values()
+    return spaced(item.answer) if item.answer in colours else ""
+
+
 def higher(some: Sequence[Thing]) -> str:
     """The values, then the name of the highest."""
     highest = max(some, key=lambda t: t["value"])["name"]
@@ -83,7 +97,8 @@ TOLD: dict[str, Told] = {
     "is_above": _foremost(lambda t: middle(t, 1)),
     "caption": _caption,
     "is_bigger": _foremost(lambda t: -t["size"]),
-    "is_colour": lambda some, item: spaced(phrases(item.language).colour(some[0]["colour"])),
+    "colour": lambda some, item: _colour(some[0], item),
+    "is_colour": lambda some, item: _colour(some[0], item),
     "is_count": _number,
     "more": _numbers,
     "is_label": lambda some, item: some[0]["label"],
@@ -93,19 +108,22 @@ TOLD: dict[str, Told] = {
     "is_times": _number,
     "more_often": _numbers,
     "is_seen": _heard,
-    "where_heard": _heard,
-    "aloud": _heard,
+    "aloud": _aloud,
+    "way": _way,
     "is_way": _way,
     "is_field": _value,
-    "is_on": _value,
-    "is_off": _value,
+    **dict.fromkeys(("is_on", "is_off", "make_on", "make_off", "book_or_ask"), _value),
+    **dict.fromkeys(("which_on", "which_off"), lambda some, item: spaced(", ".join(t["value"] for t in some))),
     "is_higher": lambda some, item: higher(some),
 }
 # The scale on which the places of a template's evidence are compared.
 ALONG = {
     "is_left": "across", "more_left": "across", "is_above": "down", "more_above": "down", "is_bigger": "size",
     "bigger": "size", "is_before": "time", "first": "time", "is_louder": "loudness", "louder": "loudness",
+    **dict.fromkeys(("count", "is_count", "more", "counts"), "number"),
+    **dict.fromkeys(("times_1", "times_2", "is_times", "more_often", "sound_counts"), "number"),
 }  # fmt: skip
+Key = Callable[[Thing, Item], str]
 
 
 def along(item: Item) -> str:
@@ -114,6 +132,37 @@ def along(item: Item) -> str:
     if not template or not any(kind in medium for medium in item.truth["media"] for kind in ("objects", "sounds")):
         return ""  # buttons have places, and no ranks
     return ("across" if _across(item) else "down") if template == "caption" else ALONG.get(template, "")
+
+
+def _only(thing: Thing, item: Item) -> str:
+    """Where both pictures show the same nothing is in one only."""
+    return "" if item.answer == phrases(item.language).word("yes") else spaced(ONLY)
+
+
+HIGHEST = "highest:"  # as `towers/pages.extremes` has it
+KEYS: dict[str, Key] = {
+    "box_of_colour": _colour,
+    "thing_of_colour": _colour,
+    "box_of_biggest": lambda thing, item: spaced("biggest"),
+    "smallest": lambda thing, item: spaced("smallest"),
+    "only_in_first": _only,
+    "changed": _only,
+    "same": _only,
+    "loudest": lambda thing, item: spaced(LOUD),
+    "highest": lambda thing, item: HIGHEST,
+    "box_of_highest": lambda thing, item: HIGHEST,
+    "mover": lambda thing, item: _way([thing], item),
+}
+
+
+def keys_of(item: Item, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """What each place of an item of worlds is asked by; empty where that is its name."""
+    key = KEYS.get(item.truth.get("template", "")) if isinstance(item.truth, dict) else None
+    media = item.truth.get("media", ()) if isinstance(item.truth, dict) else ()
+    if key is None:
+        return ()
+    some = [thing_at(e.where, media[e.part]) if e.part < len(media) else {} for e in evidence]
+    return tuple(key(thing, item) if thing else "" for thing in some)
 
 
 def of_item(item: Item, evidence: Sequence[Evidence]) -> str:

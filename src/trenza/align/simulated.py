@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from trenza.align.conversations import Talk
+from trenza.bridges.objects import agreed
 from trenza.bridges.perceived import (
+    BOX,
     COLOURS,
     EVENT_COLUMNS,
     OBJECT_COLUMNS,
@@ -92,9 +94,11 @@ class Simulated:
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
         written, shapes = page(truth)
-        ghosts = self._objects([], rng)[0]
         found = torch.cat([torch.zeros(0, OBJECT_COLUMNS), *(self._figure(kind, box, rng) for kind, box in shapes)])
-        lines, left = pages.joined(self._read(written, rng), found)
+        read = self._read(written, rng)
+        there = torch.cat([torch.tensor([line.box for line in read]), found[:, BOX]])
+        ghosts = pages.unwritten(self._objects([], rng)[0], there)
+        lines, left = pages.joined(read, found)
         return [Medium("image", torch.cat([ghosts, left])[None]), self._lines(lines, ghosts[:0])]
 
     # --- what is perceived ------------------------------------------------------------------------
@@ -109,7 +113,7 @@ class Simulated:
             x0, y0 = rng.uniform(0, 0.7, 2)
             box = [x0, y0, x0 + rng.uniform(0.1, 0.3), y0 + rng.uniform(0.1, 0.3)]
             rows.append(self._object(int(rng.integers(self.name_count)), box, "", rng))
-        return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, OBJECT_COLUMNS)
+        return agreed(torch.from_numpy(np.stack(rows)).float())[None] if rows else torch.zeros(1, 0, OBJECT_COLUMNS)
 
     def _object(self, number: int, box: Sequence[float], colour: str, rng: np.random.Generator) -> np.ndarray:
         row = np.zeros(OBJECT_COLUMNS)

@@ -208,10 +208,13 @@ class Trainer:
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
                 if not media and not isinstance(self.system, DecoderSystem):
                     continue  # what compares, or reads media apart, has nothing to say without any
-                tokens = self.system.generate(self.feed.example(media, asked[:1]), self.words.end, LOOKS + 1 + SHOWN)
+                said = next(iter(self.feed.answerable(media, asked)), None)
+                if said is None:
+                    continue
+                tokens = self.system.generate(self.feed.example(media, (said,)), self.words.end, LOOKS + 1 + SHOWN)
                 decode = self.tokenizer.decode
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
-                row = {"step": self.done, "question": asked[0].question, "answer": got, "true": asked[0].answer}
+                row = {"step": self.done, "question": said.question, "answer": got, "true": said.answer}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from trenza.conversation import Box, Span
-from trenza.towers.pages import labelled, told_with, under
+from trenza.towers.pages import labelled, under
 
 SAME = 0.01  # of a side, or of a second
 Thing = dict[str, Any]  # a thing, sound, field, bar or element, by its "name"
@@ -24,8 +24,7 @@ def things(truth: Thing) -> list[Thing]:
     if "fields" in truth:
         return [{"name": n, "value": v, "told": v, "box": truth["boxes"][n]} for n, v in truth["fields"].items()]
     if "data" in truth:
-        told = told_with(truth["data"])
-        return [{"name": n, "value": v, "told": told[n], "box": truth["boxes"][n]} for n, v in truth["data"].items()]
+        return [{"name": n, "value": v, "told": str(v), "box": truth["boxes"][n]} for n, v in truth["data"].items()]
     if "elements" in truth:
         return [
             {"name": e["label"], "value": e["state"], "told": e["state"], "box": e["box"]} for e in truth["elements"]

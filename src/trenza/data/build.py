@@ -32,7 +32,7 @@ WORLDS = "worlds"
 STARTER = tuple(name for name, source in CORPORA.items() if source.starter)
 LICENCE_OF_WORLDS = "GPL-2 and CC BY 4.0 (stamps, twemoji), with Apache-2.0, CC BY-SA and public domain parts"
 PER_SHARD = 250 * ITEMS_PER_WORLD  # samples: whole worlds, so that twins share a shard
-FORMAT = 3  # of the manifest and of what a reader makes of its source: counts up when either changes
+FORMAT = 4  # of the manifest and of what a reader makes of its source: counts up when either changes
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """LLaVA: what a tower saw goes through a bridge and stands among the words (Liu et al. 2023, figure 1).
 
 Stage 1 trains the bridges alone, stage 2 also low-rank updates of the language model. Grids of features take a linear
-bridge or an MLP (Liu et al. 2024); lists of things perceived take the bridges of `bridges/perceived.py`.
+bridge or an MLP (Liu et al. 2024); lists of things perceived take those of `bridges/objects.py`, `events.py`
+and `lines.py`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import EventTokens, LineTokens, ObjectTokens, Scales, TrackTokens
+from trenza.bridges.events import EventTokens
+from trenza.bridges.lines import LineTokens
+from trenza.bridges.objects import ObjectTokens, TrackTokens, only_here
+from trenza.bridges.perceived import Scales
 from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.errors import UsageError, WeightsError
 from trenza.layers import masks
@@ -21,7 +25,7 @@ from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, parts
 from trenza.systems.looking import Looking
 from trenza.systems.places import Places
-from trenza.systems.splice import splice
+from trenza.systems.splice import Piece, splice
 from trenza.towers.language import LanguageModel
 
 MARKS = 2  # learned tokens before and after each medium
@@ -97,8 +101,9 @@ class Llava(DecoderSystem):
 
     # --- media to tokens --------------------------------------------------------------------------
 
-    def medium_tokens(self, medium: Medium) -> Tensor:
-        """One medium to tokens [T, D] between its marks. Raises UsageError for a medium that it can't take."""
+    def medium_tokens(self, medium: Medium, part: int = 0, only: Tensor | None = None) -> Tensor:
+        """One medium, of part `part` of all, to tokens [T, D] between its marks. only [K]: which of its things no
+        other picture shows. Raises UsageError for a medium that it can't take."""
         kind = medium.kind
         if kind not in self.bridges:
             raise UsageError(f"this model takes {', '.join(self.bridges)}, not {kind}; train it with that medium")
@@ -106,9 +111,12 @@ class Llava(DecoderSystem):
         if self.config.bridges[kind].kind in ("linear", "mlp"):
             tokens = bridge(medium.features)
         else:
+            assert self.language.added is not None
             scales = Scales(self._position, self._time)
-            lists = [bridge(f, self.language.embed, scales) for f in medium.features.float()]
-            tokens = torch.cat(lists)
+            mark = self.language.added[self.places.medium(part) - self.places.base]
+            rows = medium.features.flatten(0, 1).float()
+            none = torch.zeros(len(rows), dtype=torch.bool)
+            tokens = bridge(rows, self.language.embed, scales, mark, none if only is None else only)
         return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
 
     def _position(self, values: Tensor) -> Tensor:
@@ -122,7 +130,18 @@ class Llava(DecoderSystem):
         return _between(table, (seconds * 10).clamp(0, places.STEPS - 1))
 
     def encode(self, media: Sequence[Medium]) -> list[Tensor]:
-        return [self.medium_tokens(medium) for medium in media]
+        """All media of a conversation, in order: of things it is told what only one of several pictures shows."""
+        pictures = [i for i, m in enumerate(media) if self._told(m) == "objects"]
+        only = dict(zip(pictures, only_here([media[i].features.flatten(0, 1) for i in pictures]), strict=True))
+        numbered = [part for part, own in enumerate(parts(media)) for _ in own]
+        return [
+            self.medium_tokens(medium, part, only.get(i))
+            for i, (medium, part) in enumerate(zip(media, numbered, strict=True))
+        ]
+
+    def _told(self, medium: Medium) -> str:
+        """The kind of a medium's bridge; none where it has none."""
+        return self.config.bridges[medium.kind].kind if medium.kind in self.config.bridges else ""
 
     def media_tokens(self, media: Sequence[Medium]) -> int:
         """As many as the bridges make."""
@@ -130,8 +149,20 @@ class Llava(DecoderSystem):
 
     def trunk(self, example: Example) -> Tensor:
         """All before the turns, [T, D]."""
-        pieces = [p if isinstance(p, list) else self.medium_tokens(p) for p in example.prefix]
-        return splice(self.language.embed, pieces)
+        return splice(self.language.embed, self.prompts([example])[0])
+
+    def prompts(self, examples: Sequence[Example]) -> list[list[Piece]]:
+        """What stands before each example's turns. Its media are encoded together, once for all who have the same."""
+        encoded: dict[tuple[int, ...], list[Tensor]] = {}
+        rows: list[list[Piece]] = []
+        for example in examples:
+            media = [piece for piece in example.prefix if isinstance(piece, Medium)]
+            own = tuple(map(id, media))
+            if own not in encoded:
+                encoded[own] = self.encode(media)
+            tokens = iter(encoded[own])
+            rows.append([next(tokens) if isinstance(piece, Medium) else piece for piece in example.prefix])
+        return rows
 
     def allowed(self, example: Example) -> Looking:
         """What may come next: it points at what was perceived, where bridges tell boxes."""

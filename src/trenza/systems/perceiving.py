@@ -1,6 +1,6 @@
 """How the default senses: pictures become objects, figures and lines of text, sounds events, videos tracks and events.
 
-The counterpart of `sensing.Grids` for bridges of `bridges/perceived.py`.
+The counterpart of `sensing.Grids` for the bridges `bridges/objects.py`, `events.py` and `lines.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trenza.bridges.perceived import OWNER
+from trenza.bridges.objects import agreed
+from trenza.bridges.perceived import BOX, OWNER
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import square
 from trenza.systems.examples import Medium
 from trenza.towers import pages
+from trenza.towers.figures import flat
 from trenza.towers.pages import Line
 
 PIXELS = 256  # a side, of the square that detectors see
@@ -49,12 +51,15 @@ class Things:
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
             lines = pages.in_reading_order(self.lines(pixels))
-            found = self.objects(torch.from_numpy(pixels)[None])[0]
+            found = agreed(self.objects(torch.from_numpy(pixels)[None])[0])
             rows = pages.owned(pages.rows(lines, self.encode), found)
             # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.
             if len(lines) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
                 boxes = torch.tensor([line.box for line in lines])
-                lines, figures = pages.joined(lines, self.figures(pixels, boxes))
+                figures = self.figures(pixels, boxes)
+                if flat(pixels):  # in a photograph a thing may have words on it
+                    found = pages.unwritten(found, torch.cat([boxes, figures[:, BOX]]))
+                lines, figures = pages.joined(lines, figures)
                 found, rows = torch.cat([found, figures]), pages.rows(lines, self.encode)
             elif not len(found):
                 found = self.whole(torch.from_numpy(pixels))

@@ -71,6 +71,10 @@ class Places:
         """The token that ends the evidence and opens the answer."""
         return self.base + BINS + STEPS + MEDIA
 
+    def medium(self, part: int) -> int:
+        """The token that evidence in a medium begins with, of up to MEDIA."""
+        return self.base + BINS + STEPS + min(part, MEDIA - 1)
+
     def position(self, value: float) -> int:
         """A coordinate in 0..1."""
         return self.base + round(min(max(value, 0.0), 1.0) * (BINS - 1))
@@ -101,7 +105,7 @@ class Places:
                 continue
             if e.part >= MEDIA:
                 raise UsageError(f"evidence in medium {e.part + 1}; at most {MEDIA} can be pointed to")
-            tokens += [self.base + BINS + STEPS + e.part, *name[:NAME], *self.place(e.where), *rank[:RANK]]
+            tokens += [self.medium(e.part), *name[:NAME], *self.place(e.where), *rank[:RANK]]
         return [*tokens, *rationale[:RATIONALE], self.seen]
 
     def parted(self, tokens: list[int]) -> tuple[list[int], list[int]]:

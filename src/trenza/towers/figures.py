@@ -39,20 +39,30 @@ def kind(fill: float, wide: float, high: float) -> int:
     return 2 if 0.4 < fill < 0.62 else 3
 
 
+def flat(pixels: np.ndarray) -> bool:
+    """Whether uint8 [H, W, 3] has a page of one colour behind all that is drawn."""
+    return int(_tones(pixels)[2].max()) >= PAGE * pixels.shape[0] * pixels.shape[1]
+
+
+def _tones(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The colour of each pixel as one number [H, W], the colours that there are, and their pixels."""
+    numbers = (pixels.astype(np.int32) @ np.array([65536, 256, 1])).astype(np.int32)
+    return numbers, *np.unique(numbers, return_counts=True)
+
+
 def figures(pixels: np.ndarray, lines: Tensor, first: int) -> Tensor:
     """uint8 [H, W, 3] to float32 [K, 30] as objects are, K at most 16, the largest first.
 
     lines: boxes of what was read, [L, 4]: letters are no figures. first: the number of the first of NAMES.
     """
     height, width = pixels.shape[:2]
-    flat = (pixels.astype(np.int32) @ np.array([65536, 256, 1])).astype(np.int32)
-    tones, counts = np.unique(flat, return_counts=True)
+    numbers, tones, counts = _tones(pixels)
     order = counts.argsort()[::-1][: TONES + 1]
-    if counts[order[0]] < PAGE * flat.size:
+    if counts[order[0]] < PAGE * numbers.size:
         return torch.zeros(0, OBJECT_COLUMNS)
     found: list[tuple[int, Tensor]] = []  # area, row
     for tone in tones[order[1:]]:
-        mask = cv2.morphologyEx((flat == tone).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        mask = cv2.morphologyEx((numbers == tone).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         rgb = np.array([tone >> 16, tone >> 8 & 255, tone & 255])
         colours = torch.tensor([FAR, *np.abs(PALETTE - rgb).sum(1)]).div(-SHARP).softmax(0)

@@ -158,22 +158,20 @@ def _charted(lines: Sequence[Line], boxes: list[Corners], own: Scale) -> Joined:
             nearest[j] = min(nearest.get(j, (np.inf, i)), (apart[j][1], i))
     found = {i: replace(lines[i], box=boxes[j]) for j, (_, i) in nearest.items()}
     read = {j: value for j, box in enumerate(boxes) if (value := own.read(box)) is not None}
-    for j, told in told_with(read).items():  # of all bars, whether or not their names were read
+    words = extremes(read)  # of all bars, whether or not their names were read
+    for j, value in read.items():
         if j in nearest:
             i = nearest[j][1]
-            found[i] = replace(found[i], text=labelled(lines[i].text, told))
+            found[i] = replace(found[i], text=words.get(j, "") + labelled(lines[i].text, value))
     return found, set(), set(nearest)
 
 
-def told_with(read: Mapping[Any, int]) -> dict[Any, str]:
-    """A chart's values as they are told: the highest and the lowest said to be so, where they are the only ones."""
+def extremes(read: Mapping[Any, int]) -> dict[Any, str]:
+    """What stands before the labels of a chart's highest and lowest values, where they are the only ones, so that a
+    question after them finds the label; the label has the tokens that it has alone."""
     values = sorted(read.values())
-    words = {}
-    if len(values) > 1:
-        words = {
-            value: word for value, word in ((values[0], "lowest"), (values[-1], "highest")) if values.count(value) == 1
-        }
-    return {name: f"{value}, {words[value]}" if value in words else str(value) for name, value in read.items()}
+    words = {values[0]: "lowest:", values[-1]: "highest:"} if len(values) > 1 else {}
+    return {name: words[value] for name, value in read.items() if value in words and values.count(value) == 1}
 
 
 def _beside(lines: Sequence[Line], boxes: list[Corners]) -> Joined:
@@ -241,6 +239,17 @@ def owned(lines: Tensor, objects: Tensor) -> Tensor:
     for j, (_, i) in taken.items():
         made[i, OWNER] = objects[j, : 2 * RIVALS]
     return made
+
+
+def unwritten(objects: Tensor, boxes: Tensor) -> Tensor:
+    """Objects [K, 30] of a page without those that hold the middle of a line or a figure, boxes [L, 4].
+
+    A page's strokes look like things drawn now and then.
+    """
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    low, high = objects[:, BOX].split(2, 1)
+    holds = ((low[:, None] <= middles) & (middles <= high[:, None])).all(2).any(1)
+    return objects[~holds]
 
 
 def _entered(text: Corners, box: Corners) -> bool:

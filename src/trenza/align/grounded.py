@@ -1,0 +1,131 @@
+"""Evidence for who learns from it: boxes where things were perceived, and the ranks that they were told to have.
+
+Boxes are copied from what was perceived, so they have to be there to the bin: from the truth, which is a few bins off
+as detectors are, no copying is learned. What wasn't perceived can't be pointed at, and isn't asked.
+Times are heard within a tenth of a second, and stay as they are.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from trenza.align.conversations import Asked
+from trenza.bridges.events import EventTokens
+from trenza.bridges.lines import LineTokens
+from trenza.bridges.objects import ObjectTokens, TrackTokens
+from trenza.bridges.perceived import (
+    DIGITS,
+    EVENT_COLUMNS,
+    LINE_COLUMNS,
+    OBJECT_COLUMNS,
+    SCALES,
+    TIMES,
+    TRACK_COLUMNS,
+)
+from trenza.conversation import WHOLE, Box, Evidence, Span
+from trenza.data.worlds.asking import box_text, point_text
+from trenza.systems.examples import Medium, parts
+
+SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
+MIDDLE = 0.06  # of a side, that a point may be off from the middle of the box it is given for
+Boxes = Callable[[Tensor], Tensor]
+BOXES: dict[tuple[str, int], Boxes] = {
+    ("image", OBJECT_COLUMNS): ObjectTokens.boxes,
+    ("lines", LINE_COLUMNS): LineTokens.boxes,
+    ("video", TRACK_COLUMNS): TrackTokens.boxes,
+}
+Media = tuple[Medium, ...]
+
+
+def grounded(media: Media, said: Asked) -> Asked | None:
+    """The question with its boxes, and the place that is its answer, moved to what was perceived there.
+
+    None where something asked about wasn't perceived, or not as often as it is there. Media that aren't perceived by
+    boxes leave it as it is.
+    """
+    left = [_boxes(own) for own in parts(media)]
+    answer, found = said.answer, []
+    for e in said.evidence:
+        boxes = left[e.part] if e.part < len(left) else None
+        if boxes is None or not isinstance(e.where, Box) or e.where == WHOLE:
+            found.append(e)
+            continue
+        apart = (boxes - torch.tensor([e.where.y0, e.where.x0, e.where.y1, e.where.x1])).abs().amax(1)
+        if not len(boxes) or float(apart.min()) > SAME:
+            return None
+        nearest = int(apart.argmin())
+        y0, x0, y1, x1 = (round(v, 3) for v in boxes[nearest].clamp(0, 1).tolist())
+        if x0 >= x1 or y0 >= y1:
+            return None
+        answer = _moved(answer, e.where, Box(x0, y0, x1, y1))
+        found.append(Evidence(e.part, Box(x0, y0, x1, y1)))
+        left[e.part] = torch.cat([boxes[:nearest], boxes[nearest + 1 :]])
+    moved = replace(said, answer=answer, evidence=tuple(found))
+    if not said.along or not all(_ranked(own[0]) for own in parts(media)):
+        return moved
+    ranks = ranks_of(media, moved)
+    return None if ranks is None else replace(moved, ranks=ranks)
+
+
+def _ranked(medium: Medium) -> bool:
+    """Whether it is perceived as things or events, which have ranks."""
+    return medium.features.shape[-1] in (OBJECT_COLUMNS, EVENT_COLUMNS, TRACK_COLUMNS)
+
+
+def _boxes(own: list[Medium]) -> Tensor | None:
+    """All that can be pointed at in what belongs together, [n, 4]; None where nothing tells boxes."""
+    told = [
+        BOXES[m.kind, m.features.shape[-1]](m.features.flatten(0, 1))
+        for m in own
+        if (m.kind, m.features.shape[-1]) in BOXES
+    ]
+    return torch.cat(told) if told else None
+
+
+def _moved(answer: str, old: Box, new: Box) -> str:
+    """An answer that is a box, or the point in its middle, where the box is now."""
+    try:
+        numbers = json.loads(answer)
+    except ValueError:
+        return answer
+    if not isinstance(numbers, list) or not all(isinstance(v, int | float) for v in numbers):
+        return answer
+    if len(numbers) == 4 and box_text(old) == json.dumps([round(v, 3) for v in numbers]):
+        return box_text(new)
+    middles = [((b.x0 + b.x1) / 2, (b.y0 + b.y1) / 2) for b in (old, new)]
+    if len(numbers) == 2 and max(abs(a - b) for a, b in zip(numbers, middles[0], strict=True)) < MIDDLE:
+        return point_text(*middles[1])
+    return answer
+
+
+def ranks_of(media: Media, said: Asked) -> tuple[int, ...] | None:
+    """The ranks, up to nine, that things were perceived to have on the scale that they are compared on.
+
+    None where one of them wasn't perceived, or they tell something else than the truth: two of the same rank, or of a
+    name not as many as there are.
+    """
+    own = parts(media)
+    told = []
+    for e in said.evidence:
+        rows = own[e.part][0].features.flatten(0, 1)
+        if said.along in SCALES and rows.shape[1] == OBJECT_COLUMNS and isinstance(e.where, Box):
+            there, where = ObjectTokens.boxes(rows), [e.where.y0, e.where.x0, e.where.y1, e.where.x1]
+            ranked = ObjectTokens.ranks(rows)[:, SCALES[said.along]]
+        elif said.along in TIMES and rows.shape[1] == EVENT_COLUMNS and isinstance(e.where, Span):
+            there, where = rows[:, 1:3], [e.where.start, e.where.end]
+            ranked = EventTokens.ranks(rows)[:, TIMES[said.along]]
+        else:
+            return None
+        apart = (there - torch.tensor(where)).abs().amax(1)
+        if not len(rows) or float(apart.min()) > SAME:
+            return None
+        told.append(min(int(ranked[apart.argmin()]), DIGITS - 1))
+    if said.along != "number":
+        return tuple(told) if len(set(told)) == len(told) else None
+    counted = [len(list(own)) for _, own in groupby(said.named)]
+    wanted = [left for count in counted for left in range(count, 0, -1)]
+    return tuple(told) if told == wanted else None

@@ -1,0 +1,110 @@
+"""Evidence is where things were perceived; what wasn't perceived isn't asked."""
+
+import torch
+
+from trenza.align.conversations import Asked
+from trenza.align.grounded import grounded, ranks_of
+from trenza.bridges.perceived import EVENT_COLUMNS, LINE_COLUMNS, OBJECT_COLUMNS
+from trenza.conversation import WHOLE, Box, Evidence, Span
+from trenza.systems.examples import Medium
+
+LINES = Medium("lines", torch.zeros(1, 0, LINE_COLUMNS), within=True)
+
+
+def thing(box: list[float], number: int = 0) -> torch.Tensor:
+    """At y0 x0 y1 x1."""
+    row = torch.zeros(OBJECT_COLUMNS)
+    row[0], row[8], row[16:20], row[20] = number, 1.0, torch.tensor(box), 0.5
+    return row
+
+
+def picture(*rows: torch.Tensor) -> tuple[Medium, Medium]:
+    return Medium("image", torch.stack(rows)[None]), LINES
+
+
+def test_a_box_and_the_answer_that_it_is_move_to_what_was_perceived():
+    media = picture(thing([0.12, 0.22, 0.52, 0.61]), thing([0.7, 0.1, 0.9, 0.3]))
+    true = Evidence(0, Box(0.2, 0.1, 0.6, 0.5))  # x0 y0 x1 y1
+    seen = (Evidence(0, Box(0.22, 0.12, 0.61, 0.52)),)
+    assert grounded(media, Asked("?", "[0.2, 0.1, 0.6, 0.5]", (true,))) == Asked("?", "[0.22, 0.12, 0.61, 0.52]", seen)
+    assert grounded(media, Asked("?", "[0.42, 0.29]", (true,))) == Asked("?", "[0.415, 0.32]", seen)
+    assert grounded(media, Asked("?", "yes", (true,))) == Asked("?", "yes", seen)
+    elsewhere = "[0.8, 0.29]"  # no middle of the box
+    assert grounded(media, Asked("?", elsewhere, (true,))) == Asked("?", elsewhere, seen)
+
+
+def test_what_was_not_perceived_is_not_asked():
+    media = picture(thing([0.1, 0.2, 0.5, 0.6]))
+    there, missed = Evidence(0, Box(0.2, 0.1, 0.6, 0.5)), Evidence(0, Box(0.7, 0.7, 0.9, 0.9))
+    assert grounded(media, Asked("?", "yes", (there, missed))) is None
+    assert grounded(media, Asked("?", "2", (there, there))) is None  # one was perceived for two
+    nothing = Asked("?", "no", (Evidence(0, WHOLE),))
+    assert grounded(media, nothing) == nothing
+    grid = (Medium("image", torch.zeros(1, 49, 352)),)
+    assert grounded(grid, Asked("?", "yes", (missed,))) == Asked("?", "yes", (missed,))
+    sound = (Medium("audio", torch.zeros(1, 0, EVENT_COLUMNS)),)
+    heard = Asked("?", "yes", (Evidence(0, Span(0.5, 1.0)),))
+    assert grounded(sound, heard) == heard
+    for media in (grid, (Medium("audio", torch.zeros(1, 75, 384)),)):  # what isn't perceived by boxes has no ranks
+        compared_ = Asked("?", "yes", (missed,), along="across")
+        assert grounded(media, compared_) == compared_
+    pixels = Asked("?", "[100, 20, 300, 200]", (there,))  # no box of ours
+    moved = grounded(picture(thing([0.1, 0.2, 0.5, 0.6])), pixels)
+    assert moved is not None and moved.answer == pixels.answer
+
+
+def test_things_are_counted_down_by_their_name_and_asked_only_where_all_were_perceived():
+    boxes = ([0.1, 0.1, 0.2, 0.2], [0.1, 0.4, 0.2, 0.5], [0.1, 0.7, 0.2, 0.8])
+    cows = tuple(Evidence(0, Box(x0, y0, x1, y1)) for y0, x0, y1, x1 in boxes)
+    media = picture(thing(boxes[0], 3), thing(boxes[1], 4), thing(boxes[2], 3))
+    asked = Asked("?", "2", (cows[0], cows[2]), named=("cow", "cow"), along="number")
+    found = grounded(media, asked)
+    assert found is not None and found.ranks == (2, 1)
+    both = Asked("?", "cow", (cows[0], cows[2], cows[1]), named=("cow", "cow", "cat"), along="number")
+    found = grounded(media, both)
+    assert found is not None and found.ranks == (2, 1, 1)
+    assert grounded(media, Asked("?", "3", cows, named=("cow",) * 3, along="number")) is None  # one looks like a cat
+
+
+def test_sounds_of_a_name_are_counted_down():
+    rows = torch.zeros(3, EVENT_COLUMNS)
+    rows[:, 1:4] = torch.tensor([[0.1, 0.4, -20.0], [0.5, 0.9, -10.0], [1.2, 1.4, -30.0]])
+    rows[:, 24] = torch.tensor([5.0, 6.0, 5.0])
+    sound = (Medium("audio", rows[None]),)
+    twice = Asked(
+        "?", "2", (Evidence(0, Span(0.1, 0.4)), Evidence(0, Span(1.2, 1.4))), named=("a", "a"), along="number"
+    )
+    assert ranks_of(sound, twice) == (2, 1)
+    rows[0, 0], rows[0, 4], rows[2, 4] = 1.0, 9, 9  # the first is said, the last a sound of that number
+    assert ranks_of(sound, twice) is None
+
+
+def compared(along: str, *where) -> Asked:
+    return Asked("?", "yes", where, along=along)
+
+
+def test_ranks_are_those_of_what_was_perceived_where_the_evidence_is():
+    corners = ([0.1, 0.6, 0.3, 0.9], [0.5, 0.05, 0.6, 0.1], [0.2, 0.2, 0.8, 0.4])  # y0 x0 y1 x1
+    boxes = [Box(x0, y0, x1, y1) for y0, x0, y1, x1 in corners]
+    shown = Medium("image", torch.stack([thing(c) for c in corners])[None])
+    first, second = Evidence(0, boxes[0]), Evidence(0, boxes[2])
+    for along, expected in (("across", (3, 2)), ("down", (1, 2)), ("size", (2, 1))):
+        assert ranks_of((shown, LINES), compared(along, first, second)) == expected
+        assert ranks_of((shown, LINES), compared(along, second, first)) == expected[::-1]
+    other = Medium("image", thing([0.4, 0.4, 0.6, 0.6])[None, None])
+    assert ranks_of((other, LINES, shown, LINES), compared("across", Evidence(1, boxes[1]))) == (1,)
+    missed = Evidence(0, Box(0.7, 0.1, 0.95, 0.3))
+    assert ranks_of((shown, LINES), compared("across", first, missed)) is None
+    assert ranks_of((shown, LINES), compared("across", first, first)) is None  # one thing perceived for two
+    assert ranks_of((Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS)), LINES), compared("size", first)) is None
+    assert ranks_of((Medium("image", torch.zeros(1, 49, 352)),), compared("size", first)) is None
+
+
+def test_sounds_are_ranked_by_when_they_start_and_how_loud_they_are():
+    rows = torch.zeros(3, EVENT_COLUMNS)
+    rows[:, 1:4] = torch.tensor([[0.1, 0.4, -20.0], [0.5, 0.9, -10.0], [1.2, 1.4, -30.0]])
+    sound = (Medium("audio", rows[None]),)
+    two = Evidence(0, Span(0.5, 0.9)), Evidence(0, Span(1.25, 1.4))
+    assert ranks_of(sound, compared("time", *two)) == (2, 3)
+    assert ranks_of(sound, compared("loudness", *two)) == (1, 3)
+    assert ranks_of(sound, compared("across", *two)) is None
