@@ -39,17 +39,19 @@ class Looking:
         if boxes is not None:
             there = [[[places.position(v) for v in box] for box in own.tolist()] for own in boxes[:MEDIA]]
             self.there = [[box for box in own if box[0] <= box[2] and box[1] <= box[3]] for own in there]
+        self.said = torch.ones(size, dtype=torch.bool)  # in an answer: evidence is over
+        self.said[self.medium.start : places.seen + 1] = False
         self.beyond = slice(self.medium.start + (MEDIA if self.there is None else len(self.there)), self.medium.stop)
 
     def __call__(self, tokens: Sequence[int], end: int) -> Tensor | None:
         if self.places.seen in tokens:
-            return self._numbers(tokens)
+            return self._numbers(tokens, self.said)
         if not tokens:  # it may answer at once
             may = torch.ones(self.size, dtype=torch.bool)
             may[self.beyond] = False
             return may
         if tokens[0] not in self.medium:
-            return self._numbers(tokens)
+            return self._numbers(tokens, None)
         begun = [i for i, token in enumerate(tokens) if token in self.medium]
         own = list(tokens[begun[-1] + 1 :])
         name = next((i for i, token in enumerate(own) if token >= self.places.base), len(own))
@@ -109,11 +111,11 @@ class Looking:
                     left.remove(nearest)
         return left
 
-    def _numbers(self, tokens: Sequence[int]) -> Tensor | None:
-        """In an answer no more than a box's numbers stand one behind another."""
+    def _numbers(self, tokens: Sequence[int], may: Tensor | None) -> Tensor | None:
+        """In an answer, of what may be said at all, no more than a box's numbers stand one behind another."""
         if len(tokens) < CORNERS or any(token not in self.position for token in tokens[-CORNERS:]):
-            return None
-        may = torch.ones(self.size, dtype=torch.bool)
+            return may
+        may = torch.ones(self.size, dtype=torch.bool) if may is None else may.clone()
         may[self.position.start : self.position.stop] = False
         return may
 
