@@ -95,11 +95,14 @@ def test_a_system_without_boxes_points_anywhere_and_no_more_than_it_learned():
     assert may is not None and int(may[BASE : BASE + p.BINS].sum()) == p.BINS
 
 
-def test_answers_are_free_but_for_a_fifth_number():
+def test_answers_are_free_but_for_a_fifth_number_and_marks_of_evidence():
     looking = Looking(PLACES, SIZE, [ROWS])
-    assert all(looking(tokens, END) is None for tokens in ([3, 4], [PLACES.seen, 3]))
+    assert looking([3, 4], END) is None
+    marks = slice(PLACES.medium(0), PLACES.seen + 1)
+    said = looking([PLACES.seen, 3], END)
+    assert said is not None and not said[marks].any() and int((~said).sum()) == p.MEDIA + 1
     may = looking([PLACES.seen, *PLACES.place(BOXES[0])], END)
-    assert may is not None and not may[BASE : BASE + p.BINS].any() and may[:BASE].all()
+    assert may is not None and not may[BASE : BASE + p.BINS].any() and may[:BASE].all() and not may[marks].any()
     logits = torch.arange(SIZE, dtype=torch.float)
     assert int(masked(logits, looking, [3], END).argmax()) == SIZE - 1
     assert int(masked(logits, None, [], END).argmax()) == SIZE - 1
