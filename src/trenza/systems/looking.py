@@ -2,11 +2,11 @@
 
     (medium, up to NAME words of what is there, its place, RANK) up to MOST_EVIDENCE times, up to RATIONALE words, SEEN
 
-Behind SEEN no medium begins evidence any more. Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained Decoding for Structured NLP Tasks without
-Finetuning", section 3). Which of the perceived places, in which order and how many is the language model's choice.
-That it looked everywhere, as for what isn't there, comes first or not at all: behind a place it would deny it.
-Not checked: times beyond their order, and that a rank is a digit. A thing of a video has three places: its way, its
-first and its last. PaLI, which decodes by itself, isn't held to this.
+Behind SEEN no medium begins evidence any more. Decoding within a grammar (Geng et al. 2023, "Grammar-Constrained
+Decoding for Structured NLP Tasks without Finetuning", section 3). Which of the perceived places, in which order and how
+many is the language model's choice. That it looked everywhere, as for what isn't there, comes first or not at all:
+behind a place it would deny it. Not checked: times beyond their order, and that a rank is a digit. A thing of a video
+has three places: its way, its first and its last. PaLI, which decodes by itself, isn't held to this.
 """
 
 from collections.abc import Callable, Sequence
