@@ -130,6 +130,13 @@ def test_lines_become_rows():
     assert made.shape == (2, LINE_COLUMNS) and made[0, 4:7].tolist() == [97, 98, -1]
 
 
+def test_a_chart_has_its_data_before_its_title():
+    bars = figures((0.3, 0.2, 0.9, 0.3), (0.7, 0.5, 0.9, 0.6))
+    names = [line("Sales", 0.03, 0.5), line("tea", 0.94, 0.25), line("rice", 0.94, 0.55)]
+    told, _ = joined([names[0], *upright(), *names[1:]], bars)
+    assert [one.text for one in told] == ["highest:tea: 75", "lowest:rice: 25", "Sales"]
+
+
 def test_only_one_is_the_highest_or_the_lowest():
     assert extremes({"a": 3, "b": 9, "c": 5, "d": 3}) == {"b": "highest:"}
     assert extremes({"a": 3, "b": 9, "c": 5}) == {"a": "lowest:", "b": "highest:"}

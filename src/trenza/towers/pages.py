@@ -124,7 +124,10 @@ def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
         if level and label.text.endswith(":") and not value.text.endswith(":") and not {i, j} & {*found}:
             found[i] = Line(labelled(label.text, value.text), value.box)
             told.add(j)
-    return [found.get(i, line) for i, line in enumerate(lines) if i not in told and line not in ticks], figures[kept]
+    rest = [i for i, line in enumerate(lines) if i not in told and line not in ticks]
+    if ticks:  # a chart's data stand before its title
+        rest.sort(key=lambda i: i not in found)
+    return [found.get(i, lines[i]) for i in rest], figures[kept]
 
 
 def labelled(label: str, value: object) -> str:
