@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from trenza.cli import main as cli
+from trenza.cli.evaluate import identity
 from trenza.conversation import Answer, Conversation, Message
 from trenza.systems import load
 
@@ -32,6 +33,7 @@ class TextOnly:
 
     def __init__(self, model):
         self.model, self.scores, self.how_scored = model, True, f"{model.how_scored}; every medium was left out"
+        self.name = identity(None, model)  # answers are kept by it
 
     @staticmethod
     def _words(conversation: Conversation) -> Conversation:

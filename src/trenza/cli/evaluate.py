@@ -173,11 +173,12 @@ def _run(name: str | None, responder, task, asked, seed: int):
 
 
 def identity(model: str | None, responder) -> str:
-    """What answers depend on: the version of trenza, and the content of the weights or the endpoint's model."""
+    """What answers depend on: the version of trenza, what it perceives with, and the content of the weights or the
+    endpoint's model."""
     from trenza.systems import load
 
     folder = Path(model) if model else load.DEFAULT
-    base = f"trenza {version('trenza')}"
+    base = f"trenza {version('trenza')} {load.things_told()}"
     if not folder.is_dir():
         return f"{base} {model} {getattr(responder, 'name', '')}"
     digest = hashlib.sha256()
