@@ -16,8 +16,8 @@ from trenza.align.conversations import Asked, Talk, drawn
 from trenza.align.rationales import ALONG, middle, spaced
 from trenza.align.truths import named, place, worded
 from trenza.bridges.events import LOUD
-from trenza.bridges.objects import ONLY
-from trenza.conversation import WHOLE, Box, Evidence, Span
+from trenza.bridges.objects import BIGGEST, ONLY, SMALLEST
+from trenza.conversation import WHOLE, Box, Evidence
 from trenza.data.worlds.asking import box_text, span_text
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import Phrases, languages, phrases
@@ -28,10 +28,6 @@ APART = 1 / 8  # of a side between the middles of what is compared
 LARGER, LOUDER = 1.25, 1.25  # times, at least, that the largest and the loudest surpass what is next
 WHICH = 0.3  # of the comparisons ask which of two, the others whether
 Truth = dict[str, Any]  # what a world says of a medium, or of a thing or sound in it
-
-
-def _there(thing: Truth) -> Box:
-    return Box(*thing["box"])
 
 
 def _name(thing: Truth) -> str:
@@ -125,18 +121,16 @@ def sizes(known: Known) -> Asked | None:
 
 def extremes(known: Known) -> Asked | None:
     """Where the largest thing is, or which is the smallest."""
-    some = sorted(known.truth[0].get("objects", ()), key=lambda t: t["size"])
-    if len(some) < 2:
+    objects = known.truth[0].get("objects", ())
+    if len(objects) < 2:
         return None
-    if known.coin():
-        thing, rival, key = some[-1], some[-2], "biggest"
-    else:
-        thing, rival, key = some[0], some[1], "smallest"
+    biggest = known.coin()
+    thing, rival = sorted(objects, key=lambda t: t["size"], reverse=biggest)[:2]
     if max(thing["size"], rival["size"]) < LARGER * min(thing["size"], rival["size"]):
         return None
-    if key == "biggest":
-        return known.asked("box_of_biggest", box_text(_there(thing)), thing, key=key)
-    return known.asked("smallest", thing["name"], thing, key=key)
+    if biggest:
+        return known.asked("box_of_biggest", box_text(place(thing)), thing, key=BIGGEST)  # type: ignore[arg-type]
+    return known.asked("smallest", thing["name"], thing, key=SMALLEST)
 
 
 def colours(known: Known) -> Asked | None:
@@ -151,7 +145,7 @@ def colours(known: Known) -> Asked | None:
     everything = [t["colour"] for t in known.truth[0]["objects"]]
     if known.rng.random() < WHICH and everything.count(thing["colour"]) == 1:
         if known.coin():
-            return known.asked("box_of_colour", box_text(_there(thing)), thing, key=own, colour=own)
+            return known.asked("box_of_colour", box_text(place(thing)), thing, key=own, colour=own)  # type: ignore[arg-type]
         return known.asked("thing_of_colour", thing["name"], thing, key=own, colour=own)
     holds = known.coin()
     others = [t["colour"] for t in painted if t["colour"] != thing["colour"]]
@@ -260,8 +254,7 @@ def loudness(known: Known) -> Asked | None:
     one, two = pair
     loudest, next_ = sorted(known.truth[0]["sounds"], key=lambda s: -s["rms"])[:2]
     if known.rng.random() < WHICH and loudest["rms"] > LOUDER * next_["rms"]:
-        said = span_text(Span(loudest["start"], loudest["end"]))
-        return known.asked("loudest", said, loudest, key=LOUD)
+        return known.asked("loudest", span_text(place(loudest)), loudest, key=LOUD)  # type: ignore[arg-type]
     louder = named(max(pair, key=lambda s: s["rms"])["name"], known.words.language)
     holds = one["rms"] > two["rms"]
     return known.asked("is_louder", holds, one, two, rationale=louder, x=known.called(one), y=known.called(two))

@@ -54,10 +54,9 @@ def grounded(media: Media, said: Asked) -> Asked | None:
         if boxes is None or not isinstance(e.where, Box) or e.where == WHOLE:
             found.append(e)
             continue
-        apart = (boxes - torch.tensor([e.where.y0, e.where.x0, e.where.y1, e.where.x1])).abs().amax(1)
-        if not len(boxes) or float(apart.min()) > SAME:
+        nearest = _nearest(boxes, e.where)
+        if nearest is None:
             return None
-        nearest = int(apart.argmin())
         y0, x0, y1, x1 = (round(v, 3) for v in boxes[nearest].clamp(0, 1).tolist())
         if x0 >= x1 or y0 >= y1:
             return None
@@ -84,6 +83,13 @@ def _boxes(own: list[Medium]) -> Tensor | None:
         if (m.kind, m.features.shape[-1]) in BOXES
     ]
     return torch.cat(told) if told else None
+
+
+def _nearest(there: Tensor, where: Box | Span) -> int | None:
+    """The number of the box [n, 4] or span [n, 2] that is nearest; None where none is near."""
+    wanted = [where.y0, where.x0, where.y1, where.x1] if isinstance(where, Box) else [where.start, where.end]
+    apart = (there - torch.tensor(wanted)).abs().amax(1)
+    return int(apart.argmin()) if len(there) and float(apart.min()) <= SAME else None
 
 
 def _moved(answer: str, old: Box, new: Box) -> str:
@@ -113,17 +119,17 @@ def ranks_of(media: Media, said: Asked) -> tuple[int, ...] | None:
     for e in said.evidence:
         rows = own[e.part][0].features.flatten(0, 1)
         if said.along in SCALES and rows.shape[1] == OBJECT_COLUMNS and isinstance(e.where, Box):
-            there, where = ObjectTokens.boxes(rows), [e.where.y0, e.where.x0, e.where.y1, e.where.x1]
+            there = ObjectTokens.boxes(rows)
             ranked = ObjectTokens.ranks(rows)[:, SCALES[said.along]]
         elif said.along in TIMES and rows.shape[1] == EVENT_COLUMNS and isinstance(e.where, Span):
-            there, where = rows[:, 1:3], [e.where.start, e.where.end]
+            there = rows[:, 1:3]
             ranked = EventTokens.ranks(rows)[:, TIMES[said.along]]
         else:
             return None
-        apart = (there - torch.tensor(where)).abs().amax(1)
-        if not len(rows) or float(apart.min()) > SAME:
+        nearest = _nearest(there, e.where)
+        if nearest is None:
             return None
-        told.append(min(int(ranked[apart.argmin()]), DIGITS - 1))
+        told.append(min(int(ranked[nearest]), DIGITS - 1))
     if said.along != "number":
         return tuple(told) if len(set(told)) == len(told) else None
     counted = [len(list(own)) for _, own in groupby(said.named)]

@@ -54,14 +54,19 @@ class Lexicon:
             bridge.colon.copy_(torch.tensor(encode(":")[:1]))
         if isinstance(bridge, ObjectTokens):
             bridge.keys.copy_(torch.tensor([encode(f" {word}")[0] for word in (*EXTREMES, ONLY)]))
-            own = [[f" {phrases(language).colour(colour)}" for colour in COLOURS] for language in LANGUAGES]
-            bridge.colours.spelling.copy_(torch.stack([spelled(words, encode) for words in own]))
+            own = [[phrases(language).colour(colour) for colour in COLOURS] for language in LANGUAGES]
+            bridge.colours.spelling.copy_(_spaced(own, encode))
         if isinstance(bridge, TrackTokens):
-            own = [[f" {phrases(language).word(way)}" for way in WAYS] for language in LANGUAGES]
-            bridge.ways.spelling.copy_(torch.stack([spelled(words, encode) for words in own]))
+            own = [[phrases(language).word(way) for way in WAYS] for language in LANGUAGES]
+            bridge.ways.spelling.copy_(_spaced(own, encode))
         if isinstance(bridge, EventTokens):
             bridge.words.copy_(spell(self.heard, encode))
             bridge.loudest.copy_(torch.tensor(encode(f" {LOUD}")[:1]))
+
+
+def _spaced(words: Sequence[Sequence[str]], encode: Encode) -> torch.Tensor:
+    """Words of each language behind a space, int32 [languages, N, SLOTS]."""
+    return torch.stack([spelled([f" {word}" for word in own], encode) for own in words])
 
 
 @functools.cache

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 
 from trenza.align.truths import Thing, named, thing_at
 from trenza.bridges.events import LOUD
-from trenza.bridges.objects import ONLY
+from trenza.bridges.objects import BIGGEST, ONLY, SMALLEST
 from trenza.conversation import Evidence
 from trenza.data.samples import Item
 from trenza.data.worlds.phrases import phrases
+from trenza.towers.pages import HIGHEST
 
 Told = Callable[[Sequence[Thing], Item], str]  # of the things at an answer's evidence
 
@@ -139,12 +140,11 @@ def _only(thing: Thing, item: Item) -> str:
     return "" if item.answer == phrases(item.language).word("yes") else spaced(ONLY)
 
 
-HIGHEST = "highest:"  # as `towers/pages.extremes` has it
 KEYS: dict[str, Key] = {
     "box_of_colour": _colour,
     "thing_of_colour": _colour,
-    "box_of_biggest": lambda thing, item: spaced("biggest"),
-    "smallest": lambda thing, item: spaced("smallest"),
+    "box_of_biggest": lambda thing, item: spaced(BIGGEST),
+    "smallest": lambda thing, item: spaced(SMALLEST),
     "only_in_first": _only,
     "changed": _only,
     "same": _only,

@@ -24,7 +24,7 @@ from trenza.bridges.perceived import (
 ALIKE = 0.1  # of their names' probabilities that two things share which are called the same
 SURE = 0.5  # of a name: two things that are each as sure of another one keep them
 CHAIN = 3  # so many times doubled: things that are alike by way of seven others
-EXTREMES = ("biggest", "smallest")  # of a picture's things
+EXTREMES = BIGGEST, SMALLEST = "biggest", "smallest"  # of a picture's things
 RANKS = ("left", "above", "bigger", "more")  # what is said of the first on each of SCALES
 ONLY = "only"  # before the name of what no other picture shows
 TRACK_SPAN, FIRST, LAST = slice(16, 18), slice(18, 22), slice(22, 26)

@@ -173,19 +173,19 @@ def _run(name: str | None, responder, task, asked, seed: int):
 
 
 def identity(model: str | None, responder) -> str:
-    """What answers depend on: the version of trenza, what it perceives with, and the content of the weights or the
-    endpoint's model."""
+    """What answers depend on: the version of trenza, and the endpoint's model or the content of the weights and what is
+    perceived with."""
     from trenza.systems import load
 
     folder = Path(model) if model else load.DEFAULT
-    base = f"trenza {version('trenza')} {load.things_told()}"
+    base = f"trenza {version('trenza')}"
     if not folder.is_dir():
         return f"{base} {model} {getattr(responder, 'name', '')}"
     digest = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         with file.open("rb") as opened:
             digest.update(f"{file.relative_to(folder)} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
-    return f"{base} {digest.hexdigest()}"
+    return f"{base} {load.things_told()} {digest.hexdigest()}"
 
 
 def _print(made) -> None:

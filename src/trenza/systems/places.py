@@ -117,7 +117,7 @@ class Places:
 
     def _looking(self, tokens: Sequence[int]) -> bool:
         """Whether tokens begin with a place of a medium; an answer doesn't."""
-        return bool(tokens) and self.base + BINS + STEPS <= tokens[0] < self.seen
+        return bool(tokens) and self.medium(0) <= tokens[0] < self.seen
 
     def looked(self, tokens: list[int]) -> list[int]:
         """What a system wrote up to SEEN, so that an answer can stand behind it.
@@ -201,7 +201,7 @@ class Places:
         return round((token - self.base - BINS) / 10, 1)
 
     def _found(self, tokens: list[int], fits: Sequence[Fit]) -> tuple[Evidence, ...]:
-        first = self.base + BINS + STEPS
+        first = self.medium(0)
         starts = [i for i, t in enumerate(tokens) if first <= t < first + MEDIA]
         found = []
         for start, stop in zip(starts, [*starts[1:], len(tokens)], strict=False):

@@ -26,6 +26,7 @@ BENT = 0.05  # of its range, that a scale's numbers may be off a straight line
 COARSE = 10  # values a scale spans at least: readings are whole numbers
 MARK = 0.06  # of a side: what is smaller marks a point, and reads at its middle
 KNOB = 0.5  # of a switch's height that its knob has at least
+LOWEST, HIGHEST = "lowest:", "highest:"  # before the labels of a chart's
 PIXEL = 1 / 256  # of the side that is looked at: a box may be off by so much
 UNDER = 0.15  # of a side, that what is written under a thing may be away from it
 NOTCHES = 4  # of a scale between two of its numbers, that a value within a pixel of one is taken to mean
@@ -173,7 +174,7 @@ def extremes(read: Mapping[Any, int]) -> dict[Any, str]:
     """What stands before the labels of a chart's highest and lowest values, where they are the only ones, so that a
     question after them finds the label; the label has the tokens that it has alone."""
     values = sorted(read.values())
-    words = {values[0]: "lowest:", values[-1]: "highest:"} if len(values) > 1 else {}
+    words = {values[0]: LOWEST, values[-1]: HIGHEST} if len(values) > 1 else {}
     return {name: words[value] for name, value in read.items() if value in words and values.count(value) == 1}
 
 
