@@ -151,7 +151,7 @@ def training(report: dict) -> list[str]:
         f"{report['times as fast']} times as long as ours (target {report['target']:.0f}), and ours takes "
         f"{report['memory, ours over theirs']:.0%} of its peak memory (target {report['memory target']:.0%}), both in "
         f"bfloat16. The mean losses of the last three of {report['steps']} steps differ by "
-        f"{exact['losses differ by']:.1g} of theirs in float32 ({report['losses may differ by']:.0%} allowed), by "
+        f"{exact['losses differ by']:.4%} in float32 ({report['losses may differ by']:.0%} allowed), by "
         f"{rough['losses differ by']:.1%} in bfloat16, where rounding grows from step to step. Two processes: each "
         f"step's loss is within {two['losses in float32'][LARGEST]:.1e} of one's in float32 (target "
         f"{two['target']:.0e}), within {two['losses in bfloat16'][LARGEST]:.1e} in bfloat16; a step takes "
