@@ -4,6 +4,7 @@ A batch's loss is the sum of -log p over the answers' tokens of all processes, d
 batch gives the same gradient however it is split.
 """
 
+import copy
 import json
 import math
 import time
@@ -17,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
 from torch import Tensor, nn
 
-from trenza.align import assemble, imagined, plain, saving
+from trenza.align import ahead, assemble, imagined, plain, saving
 from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
@@ -25,6 +26,8 @@ from trenza.errors import TrainingError, UsageError
 from trenza.systems.clip_answers import ClipAnswers
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example
+from trenza.systems.packing import Laid
+from trenza.systems.packing import read as tokens_read
 from trenza.systems.places import LOOKS
 
 CLIP = 1.0
@@ -39,8 +42,8 @@ class Step(nn.Module):
         super().__init__()
         self.system = system
 
-    def forward(self, examples: list[Example]) -> tuple[Tensor, float]:
-        return self.system.loss(examples)
+    def forward(self, batch: Any) -> tuple[Tensor, float]:
+        return self.system.loss(batch)
 
 
 def groups(system: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -121,7 +124,7 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to be gone on with."""
-        told = self.recipe.model_dump(mode="json", exclude={"out", "save_every", "sample_every"})
+        told = self.recipe.model_dump(mode="json", exclude={"out", "save_every", "sample_every", "workers"})
         return told | {"manifests": self.feed.manifests}
 
     def save(self) -> None:
@@ -151,7 +154,7 @@ class Trainer:
 
         out, main = self.recipe.out, self.accelerator.is_main_process
         out.mkdir(parents=True, exist_ok=True)
-        batches = iter(self.feed)
+        batches = ahead.batches(self.feed, self.lay, self.recipe.workers, self.done, self.recipe.steps)
         board = SummaryWriter(str(out / "tensorboard"), purge_step=self.done) if main else None
         log = (out / "metrics.jsonl").open("a") if main else None
         while self.done < self.recipe.steps:
@@ -171,14 +174,20 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         return out / "model"
 
-    def _one(self, batches: Iterator[list[Example]]) -> dict[str, Any]:
+    def lay(self, examples: list[Example]) -> Any:
+        """A batch as the system learns from it: laid out without its weights, where it can do that."""
+        laid = getattr(self.system, "laid", None)
+        return examples if laid is None else laid(examples)
+
+    def _one(self, batches: Iterator[Any]) -> dict[str, Any]:
         begun = time.perf_counter()
         step, share = self.done, rate(self.done, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * share
-        examples = next(batches)
-        loss, tokens = self.step(examples)
-        both = self.accelerator.reduce(torch.tensor([float(loss.detach()), tokens], dtype=torch.float64))
+        batch = next(batches)
+        loss, tokens = self.step(batch)
+        sums = torch.tensor([float(loss.detach()), tokens], dtype=torch.float64, device=self.accelerator.device)
+        both = self.accelerator.reduce(sums)
         mean = float(both[0] / both[1])
         if not math.isfinite(mean):
             found = saving.latest(self.checkpoints)
@@ -193,7 +202,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         self.done += 1
         seconds = time.perf_counter() - begun
-        read = sum(len(t.question) + len(t.answer) for e in examples for t in e.turns)
+        read = batch.read if isinstance(batch, Laid) else tokens_read(batch)
         return {
             "step": step, "loss": mean, "weight": round(float(both[1]), 2), "conversations": self.recipe.batch,
             "seconds": round(seconds, 3), "tokens_per_second": round(read / seconds, 1), "rate": share,
@@ -203,6 +212,8 @@ class Trainer:
     def _show(self) -> None:
         """Answers to a few training questions, as they come out now, into samples.jsonl."""
         records = self.feed.loader.records
+        on_cpu = self.accelerator.device.type == "cpu"  # one token at a time, an accelerator would be no faster
+        system = self.system if on_cpu else copy.deepcopy(self.system).cpu()
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
@@ -211,7 +222,7 @@ class Trainer:
                 said = next(iter(self.feed.answerable(media, asked)), None)
                 if said is None:
                     continue
-                tokens = self.system.generate(self.feed.example(media, (said,)), self.words.end, LOOKS + 1 + SHOWN)
+                tokens = system.generate(self.feed.example(media, (said,)), self.words.end, LOOKS + 1 + SHOWN)
                 decode = self.tokenizer.decode
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
                 row = {"step": self.done, "question": said.question, "answer": got, "true": said.answer}

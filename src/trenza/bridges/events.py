@@ -1,9 +1,11 @@
 """Events of sounds, and what was said, as words."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import NONE, SAID, TIMES, Embed, Names, Numerals, Scales, ranked
+from trenza.bridges.perceived import NONE, SAID, TIMES, Names, Numerals, Rows, Token, ranked
 from trenza.bridges.vocabulary import SLOTS
 
 LOUD = "loud"  # before the name of the loudest of several: one token, as its kin aren't
@@ -40,22 +42,27 @@ class EventTokens(nn.Module):
         more = (same & (places[None, :, 0] >= places[:, None, 0])).sum(1, keepdim=True)
         return torch.cat([places, more], 1)
 
-    def forward(self, events: Tensor, embed: Embed, scales: Scales, medium: Tensor, only: Tensor) -> Tensor:
-        """[K, 40] to tokens [T, D], float32. medium: as for objects, [D]."""
-        tokens = []
-        ranks = self.ranks(events)
-        loudest = embed(self.loudest.long()).float()
-        for row, own, digits in zip(events, ranks, self.ranking(ranks, embed), strict=True):
-            said = row[4 : 4 + SAID].long()
+    def learned(self) -> Tensor:
+        """As `ObjectTokens.learned`."""
+        return torch.cat([self.mark, self.level, self.ranking.kinds])
+
+    def tokens(self, events: Tensor, rows: Rows, only: Sequence[bool]) -> list[Token]:
+        """[K, 40] to tokens."""
+        tokens: list[Token] = []
+        level = rows.own + len(self.mark)
+        ranks, heard = self.ranks(events).tolist(), events.tolist()
+        loudest: Token = [(int(self.loudest), 1.0)]
+        for own, row in zip(ranks, heard, strict=True):
             if row[0] > 0.5:
-                said = said[said >= 0]
-                spelling = self.words[(torch.arange(len(said)) > 0).long(), said].long()
-                names = [embed(spelling[spelling != NONE]).float()]
+                said = [int(number) for number in row[4 : 4 + SAID] if number >= 0]
+                spelled = [self.words[int(i > 0), number].tolist() for i, number in enumerate(said)]
+                names = [[[(token, 1.0)] for word in spelled for token in word if token != NONE]]
             else:
-                names = self.names(row[24:32], row[32:40], embed)
-            when = torch.cat([scales.time(row[1:3]), digits])
-            tokens.append((self.mark[0] * (1 - row[0]) + self.mark[1] * row[0] + medium)[None])
-            tokens.append((self.level[0] + row[3] / 10 * self.level[1])[None])
-            key = [loudest] if own[TIMES["loudness"]] == 1 and len(events) > 1 else []
-            tokens += [part for name in names for part in (*key, name, when)]
-        return torch.cat(tokens) if tokens else events.new_zeros(0, self.mark.shape[1])
+                names = self.names.tokens(row[24:32], row[32:40])
+            digits = self.ranking.tokens(own, level + len(self.level))
+            when = [*map(rows.time, row[1:3]), *digits]
+            tokens.append([(rows.own, 1 - row[0]), (rows.own + 1, row[0]), (rows.medium, 1.0)])
+            tokens.append([(level, 1.0), (level + 1, row[3] / 10)])
+            key = [loudest] if own[TIMES["loudness"]] == 1 and len(heard) > 1 else []
+            tokens += [part for name in names for part in (*key, *name, *when)]
+        return tokens
