@@ -202,6 +202,28 @@ def test_the_loudest_of_several_sounds_has_that_word_before_its_name():
     assert 33 not in words(model, model.encode([Medium("audio", rows[None, :1])])[0])
 
 
+@torch.no_grad()
+def test_a_sound_of_a_film_is_told_what_comes_or_goes_as_it_starts():
+    model = make(
+        video=BridgeConfig("tracks", languages=1, names=5),
+        audio=BridgeConfig("events", languages=1, names=5, words=5),
+    )
+    for bridge in (model.bridges["video"], model.bridges["audio"]):
+        bridge.names.spelling[0, :, 0] = torch.arange(5)
+    model.bridges["audio"].beside[:] = 34
+    tracks = torch.zeros(3, 36)
+    tracks[:, 0], tracks[:, 8] = torch.tensor([1.0, 2.0, 4.0]), 1.0
+    tracks[:, 16:18] = torch.tensor([[0.0, 3.0], [1.25, 3.0], [0.0, 2.25]])  # stays, comes, goes
+    events = torch.zeros(3, 40)
+    events[:, 1], events[:, 3] = torch.tensor([1.0, 2.3, 0.1]), -20.0
+    events[:, 24], events[:, 32] = 3, 1.0
+    film = Medium("video", tracks[None])
+    inside = words(model, model.encode([film, Medium("audio", events[None], within=True)])[1])[2:-2]
+    apart = words(model, model.encode([film, Medium("audio", events[None])])[1])[2:-2]
+    assert [inside[i + 1] for i, token in enumerate(inside) if token == 34] == [2, 4]
+    assert len(inside) == len(apart) + 4 and 34 not in apart
+
+
 PLACES = Places(97)
 
 

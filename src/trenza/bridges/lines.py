@@ -1,7 +1,5 @@
 """Lines of text in pictures, as words."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +29,7 @@ class LineTokens(nn.Module):
         """As `ObjectTokens.learned`."""
         return self.mark[None]
 
-    def tokens(self, lines: Tensor, rows: Rows, only: Sequence[bool]) -> list[Token]:
+    def tokens(self, lines: Tensor, rows: Rows) -> list[Token]:
         """[K, 44] (corners y0 x0 y1 x1, token numbers filled with -1, the owner's rivals and their probabilities, or
         zeros) to tokens."""
         tokens: list[Token] = []

@@ -16,6 +16,7 @@ from trenza.bridges.perceived import (
     SCALES,
     SCORE,
     STILL,
+    TRACK_SPAN,
     Names,
     Numerals,
     Rows,
@@ -29,7 +30,7 @@ CHAIN = 3  # so many times doubled: things that are alike by way of seven others
 EXTREMES = BIGGEST, SMALLEST = "biggest", "smallest"  # of a picture's things
 RANKS = ("left", "above", "bigger", "more")  # what is said of the first on each of SCALES
 ONLY = "only"  # before the name of what no other picture shows
-TRACK_SPAN, FIRST, LAST = slice(16, 18), slice(18, 22), slice(22, 26)
+FIRST, LAST = slice(18, 22), slice(22, 26)  # places of a track
 TRACK_SCORE = 26
 WAYS = ("still", "left", "right", "up", "down")  # of a thing in a video
 
@@ -144,7 +145,7 @@ class TrackTokens(nn.Module):
         """As `ObjectTokens.learned`."""
         return torch.cat([self.mark, self.ranking.kinds])
 
-    def tokens(self, objects: Tensor, rows: Rows, only: Sequence[bool]) -> list[Token]:
+    def tokens(self, objects: Tensor, rows: Rows) -> list[Token]:
         """[K, 36] to tokens."""
         tokens: list[Token] = []
         ranks = self.ranks(objects).tolist()
@@ -155,9 +156,13 @@ class TrackTokens(nn.Module):
             where = [*digits, *map(rows.time, row[TRACK_SPAN]), *map(rows.place, row[LAST])]
             ways = self.ways.tokens([self.way(objects[number])], [1.0])
             tokens.append([(rows.own, 1.0), (rows.own + 1, row[TRACK_SCORE]), (rows.medium, 1.0)])
-            for name, way in zip(self.names.tokens(row[NUMBERS], row[CHANCES]), ways, strict=True):
+            for name, way in zip(self.named(row), ways, strict=True):
                 tokens += [*way, *name, *there, *way, *where]
         return tokens
+
+    def named(self, row: Sequence[float]) -> list[list[Token]]:
+        """As `ObjectTokens.named`."""
+        return self.names.tokens(row[NUMBERS], row[CHANCES])
 
 
 def only_here(pictures: list[Tensor]) -> list[Tensor]:

@@ -7,12 +7,13 @@ and `lines.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.events import EventTokens
+from trenza.bridges.events import EventTokens, at_once
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import ObjectTokens, TrackTokens, only_here
 from trenza.bridges.perceived import Rows, Token
@@ -141,11 +142,25 @@ class Llava(DecoderSystem):
             else:
                 rows = Rows(self._position, self._time, begin + 2 * MARKS, self.places.medium(part))
                 found = medium.features.flatten(0, 1).float()
-                shown = only[number].tolist() if number in only else [False] * len(found)
-                own = self.bridges[medium.kind].tokens(found, rows, shown)  # type: ignore[operator]
+                bridge: Any = self.bridges[medium.kind]
+                if number in only:
+                    own = bridge.tokens(found, rows, only[number].tolist())
+                elif self._told(medium) == "events":
+                    film = media[number - 1] if medium.within and number else None
+                    own = bridge.tokens(found, rows, self._beside(found, film))
+                else:
+                    own = bridge.tokens(found, rows)
             marks: list[Token] = [[(begin + i, 1.0)] for i in range(2 * MARKS)]
             made.append([*marks[:MARKS], *own, *marks[MARKS:]])
         return made
+
+    def _beside(self, events: Tensor, film: Medium | None) -> list[list[list[Token]]]:
+        """Of each event of a film's sound, what the thing that comes or goes with it is called; nothing elsewhere."""
+        if film is None or self._told(film) != "tracks":
+            return [[] for _ in events]
+        tracks = film.features.flatten(0, 1).float()
+        bridge: Any = self.bridges[film.kind]
+        return [[] if i is None else bridge.named(tracks[i].tolist()) for i in at_once(events, tracks)]
 
     def _position(self, value: float) -> Token:
         """A coordinate in 0..1: between the two nearest places."""
