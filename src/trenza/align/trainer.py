@@ -93,6 +93,7 @@ class Trainer:
         if recipe.imagined:
             words = parts.lexicon()
             self.feed.imagine = partial(imagined.perceived, words, assemble.simulator(recipe, parts, words))
+        self.lay = _layer(self.system, self.accelerator.device)
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
@@ -174,11 +175,6 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         return out / "model"
 
-    def lay(self, examples: list[Example]) -> Any:
-        """A batch as the system learns from it: laid out without its weights, where it can do that."""
-        laid = getattr(self.system, "laid", None)
-        return examples if laid is None else laid(examples)
-
     def _one(self, batches: Iterator[Any]) -> dict[str, Any]:
         begun = time.perf_counter()
         step, share = self.done, rate(self.done, self.recipe)
@@ -227,6 +223,15 @@ class Trainer:
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
                 row = {"step": self.done, "question": said.question, "answer": got, "true": said.answer}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _layer(system: Any, device: torch.device) -> Callable[[list[Example]], Any]:
+    """Who makes of a batch's examples what is learned from, on the CPU, as workers may touch no accelerator."""
+    if not hasattr(system, "laid"):
+        return lambda examples: examples
+    if device.type == "cpu":
+        return system.laid
+    return copy.deepcopy(system, {id(system.language): system.language}).laid  # which language model is never asked
 
 
 def _refuse_unsharded(accelerator: Accelerator) -> None:

@@ -83,7 +83,7 @@ def at_once(events: Tensor, tracks: Tensor) -> list[int | None]:
     for start in events[:, 1].tolist():
         near = {}
         for number, times in enumerate(tracks[:, TRACK_SPAN].tolist()):
-            near[number] = min((abs(at - start) for at in times if at > 0), default=inf)  # what is there from 0 on stays
+            near[number] = min((abs(at - start) for at in times if at > 0), default=inf)  # at 0 nothing comes
         nearest = min(near, key=lambda number: near[number], default=None)
         found.append(nearest if nearest is not None and near[nearest] <= AT_ONCE else None)
     return found

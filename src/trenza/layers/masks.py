@@ -74,57 +74,73 @@ class Packed:
 
     def _side_by_side(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Documents of about one length at once: an accelerator takes longer to be told of one than to compute it."""
+        beside = self._beside[q.device]
+        padded = torch.stack([q[0], k[0], v[0]]).index_select(2, beside.places)  # [3, H, all of all groups, E]
         made = []
-        groups, back = self._groups[q.device]
-        for place, sees, kept in groups:
-            q_, k_, v_ = (x[0][:, place].transpose(0, 1) for x in (q, k, v))  # [N, H, L, E]
-            made.append(F.scaled_dot_product_attention(q_, k_, v_, sees).transpose(0, 1).flatten(1, 2)[:, kept])
-        return torch.cat(made, 1)[:, back][None]
+        for sees, part in zip(
+            beside.sees, padded.split([s.shape[0] * s.shape[-1] for s in beside.sees], 2), strict=True
+        ):
+            q_, k_, v_ = part.unflatten(2, (len(sees), -1)).transpose(1, 2)  # [N, H, L, E]
+            made.append(F.scaled_dot_product_attention(q_, k_, v_, sees).transpose(0, 1).flatten(1, 2))
+        return torch.cat(made, 1).index_select(1, beside.back)[None]
 
     @cached_property
-    def _groups(self) -> "_Groups":
-        return _Groups(self)
+    def _beside(self) -> "_OnDevice":
+        return _OnDevice(self)
 
 
-Group = tuple[Tensor, Tensor, Tensor]  # places [N, L] in the row, what sees what [N, 1, L, L], which of N x L are true
+@dataclass(frozen=True)
+class _SideBySide:
+    """Documents in groups, each padded to its longest. places: of all tokens of all groups in the row; back: where each
+    of the row's tokens stands among those; sees [N, 1, L, L] of each group."""
+
+    places: Tensor
+    back: Tensor
+    sees: list[Tensor]
 
 
-class _Groups(dict):
-    """By device, the groups of a packed row and the way back from their tokens to the row's. Made once a row."""
+class _OnDevice(dict):
+    """By device; made once a row."""
 
     def __init__(self, packed: Packed):
         super().__init__()
         self.packed = packed
 
-    def __missing__(self, device: torch.device) -> tuple[list[Group], Tensor]:
+    def __missing__(self, device: torch.device) -> _SideBySide:
         lengths = self.packed.lengths
         begin = [0, *accumulate(lengths)]
-        groups: list[Group] = []
-        order: list[int] = []
+        places: list[Tensor] = []
+        branches: list[Tensor] = []
         for some in _alike(lengths):
             size = -(-max(lengths[i] for i in some) // 8) * 8  # what fused kernels take without copying
-            place = torch.zeros(len(some), size, dtype=torch.long)
-            branch = torch.full((len(some), size), -1)
+            place, branch = torch.zeros(len(some), size, dtype=torch.long), torch.full((len(some), size), -1)
             for row, i in enumerate(some):
                 place[row, : lengths[i]] = torch.arange(begin[i], begin[i + 1])
                 sizes = torch.tensor([self.packed.trunks[i], *self.packed.branches[i]])
                 branch[row, : lengths[i]] = torch.arange(len(sizes)).repeat_interleave(sizes)
-                order += range(begin[i], begin[i + 1])
-            kept = (branch >= 0).flatten().nonzero()[:, 0].to(device)
-            there = branch.to(device)
-            sees = (there[:, :, None] == there[:, None]) | (there[:, None] == 0)
-            sees &= causal(size)[0].to(device)
-            sees[:, :, 0] = True  # what stands for nothing sees something, so that it is a number
-            groups.append((place.to(device), sees[:, None], kept))
-        self[device] = groups, torch.tensor(order).argsort().to(device)
+            places.append(place.flatten())
+            branches.append(branch)
+        every, there = torch.cat(places), torch.cat([branch.flatten() for branch in branches]) >= 0
+        back = there.nonzero()[:, 0][every[there].argsort()]
+        sees = [_sees(branch.to(device)) for branch in branches]
+        self[device] = _SideBySide(every.to(device), back.to(device), sees)
         return self[device]
 
 
+def _sees(branch: Tensor) -> Tensor:
+    """As `tree`, of documents [N, L] told by each token's branch, 0 in the trunk, -1 behind the end: [N, 1, L, L]."""
+    size = branch.shape[1]
+    sees = (branch[:, :, None] == branch[:, None]) | (branch[:, None] == 0)
+    sees &= torch.ones(size, size, dtype=torch.bool, device=branch.device).tril()
+    sees[:, :, 0] = True  # what stands for nothing sees something, so that it is a number
+    return sees[:, None]
+
+
 def _alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Documents in groups, from the longest, of lengths that differ by a fifth at most."""
+    """Documents in groups, from the longest, of lengths that differ by a third at most."""
     groups: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if groups and lengths[i] >= 0.8 * lengths[groups[-1][0]]:
+        if groups and 3 * lengths[i] >= 2 * lengths[groups[-1][0]]:
             groups[-1].append(i)
         else:
             groups.append([i])
