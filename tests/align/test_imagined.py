@@ -1,5 +1,6 @@
 """What is asked of imagined single things is true of them, and a training learns it whole."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from trenza.align import assemble, imagined
+from trenza.align import assemble, imagined, listings
 from trenza.align import recipe as recipes
 from trenza.align.feeding import Feed
 from trenza.align.grounded import ranks_of
@@ -18,6 +19,7 @@ from trenza.align.simulated import Simulated
 from trenza.align.trainer import Trainer
 from trenza.align.truths import things
 from trenza.bridges.perceived import BOX, OBJECT_COLUMNS, SCALES, TIMES
+from trenza.data.worlds.phrases import phrases
 from trenza.errors import UsageError
 from trenza.systems.abstaining import abstained
 from trenza.systems.examples import Medium
@@ -35,7 +37,7 @@ def simulated() -> Simulated:
 
 def test_the_answer_is_the_name_and_what_isnt_there_is_said_so():
     answers, kinds = Counter(), Counter()
-    for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 800):
+    for truth, asked in islice(imagined.made(LEXICON, np.random.default_rng(2)), 1000):
         assert asked
         if "objects" not in truth[0] and "sounds" not in truth[0]:
             continue  # a page
@@ -63,7 +65,8 @@ def test_of_scenes_and_recordings_is_asked_what_has_to_be_judged_and_the_larger_
     for media, asked in imagined.perceived(LEXICON, sim, 800, rng):
         for one in asked:
             told = ranks_of(media, one) if one.along else None
-            if told and len(told) == 2 and one.rationale and one.along != "number":  # the one that surpasses
+            # The one that surpasses; a caption's rationale has both.
+            if told and len(told) == 2 and one.rationale and one.along != "number" and "," not in one.rationale:
                 found[one.along, (told[0] < told[1]) == (one.named[0].strip() == one.rationale.strip())] += 1
     for along in {*SCALES, *TIMES} - {"number"}:
         right, wrong = found[along, True], found[along, False]
@@ -84,6 +87,8 @@ def test_two_pictures_differ_in_what_their_questions_say():
                 assert (one.answer != "no") == (first == second)
                 assert parts == ([0, 1] if one.answer == "no" else [0] * places + [1] * places)
                 found[one.answer == "no"] += 1
+            elif len({*parts}) == 1 and one.answer.split(", ") == _each(one, truth):
+                found["listed"] += 1
             elif one.answer in first | second:
                 assert one.answer in first - second and parts == [0]
                 found["only"] += 1
@@ -95,12 +100,64 @@ def test_two_pictures_differ_in_what_their_questions_say():
                 name = next(iter(n for n in first ^ second if n in one.question))
                 assert parts == [int(name in second)]
                 found["which"] += 1
-    assert len(found) == 5 and min(found.values()) > 5, found
+    assert len(found) == 6 and min(found.values()) > 5, found
+
+
+def _each(one, truth) -> list[str]:
+    """The names of the picture that a question's evidence lies in, from left to right."""
+    some = sorted(truth[one.evidence[0].part]["objects"], key=lambda t: t["box"][0] + t["box"][2])
+    return list(dict.fromkeys(t["name"] for t in some))
+
+
+def test_listings_name_each_thing_once_from_left_to_right_and_each_sound_in_turn():
+    rng, found = np.random.default_rng(8), Counter()
+    forms = {language: phrases(language).word("listing", things="{}") for language in ("en", "es")}
+    described = [w for language in forms for w in phrases(language).document["questions"]["describe"]]
+    heard = [w for language in forms for t in ("transcript", "sounds") for w in _wordings(language, t)]
+    in_order = [w for own in listings.IN_ORDER.values() for w in own]
+    for truth, asked in islice(imagined.made(LEXICON, rng), 900):
+        for one in asked:
+            names = [name.strip() for name in one.named]
+            if one.question in (*described, *in_order) and len(things(truth[0])) > 1:
+                middles = [e.where.x0 + e.where.x1 for e in one.evidence]
+                assert middles == sorted(middles) and len(middles) == len(things(truth[0])) and one.along == "row"
+                told = ", ".join(dict.fromkeys(names))
+                assert one.answer in (forms["en"].format(told), forms["es"].format(told))
+                found["worlds" if one.question in described else "newcomers"] += 1
+            elif one.question in heard:
+                assert one.answer == ", ".join(dict.fromkeys(names)) and len(names) == len(truth[0]["sounds"])
+                assert [e.where.start for e in one.evidence] == sorted(e.where.start for e in one.evidence)
+                found["heard"] += 1
+    assert len(found) == 3 and min(found.values()) > 10, found
+
+
+def _wordings(language: str, template: str) -> list[str]:
+    return phrases(language).document["questions"][template]
+
+
+def test_tallies_are_those_of_the_truth():
+    rng, found = np.random.default_rng(9), Counter()
+    for truth, asked in islice(imagined.made(LEXICON, rng), 900):
+        counts = Counter(t["name"] for t in things(truth[0])) if "data" not in truth[0] else {}
+        for one in asked:
+            if one.along != "number":
+                continue
+            if one.answer.startswith("{"):
+                told = json.loads(one.answer)
+                assert told == {name: counts[name] for name in told} and sum(told.values()) == len(one.evidence)
+                found["json"] += 1
+            elif one.answer in counts:
+                two = Counter(one.named)
+                assert max(two, key=two.get).strip() == one.answer and len({*two.values()}) == 2
+                found["more"] += 1
+            elif one.answer.isdigit():
+                found["number"] += int(one.answer) == len(one.evidence) == counts[one.named[0].strip()]
+    assert len(found) == 3 and min(found.values()) > 10, found
 
 
 def test_what_is_written_under_things_is_asked_for_both_ways():
     rng, found = np.random.default_rng(6), Counter()
-    for truth, asked in islice(imagined.made(LEXICON, rng), 800):
+    for truth, asked in islice(imagined.made(LEXICON, rng), 1500):
         labels = {t["label"]: t for t in truth[0].get("objects", ()) if "label" in t}
         for one in asked:
             if not one.named or ":" not in one.named[0] or "objects" not in truth[0]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trenza.align import drills, page_drills
+from trenza.align import drills, listings, page_drills, tallies
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
@@ -42,7 +42,7 @@ KINDS = tuple(
     for _ in range(times)
 )  # fmt: skip
 ENGLISH = 0.6  # of them
-MOST = 5  # different names in one
+MOST, MISSING = 5, 4  # different names in one; that aren't in it
 PAINTED = 0.6  # of a scene's things
 LABELLED = 0.25  # of the scenes
 LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a thing
@@ -54,9 +54,19 @@ JUDGED: dict[str, tuple[Drill, ...]] = {
     + (drills.colours,) * 3
     + (drills.numbers,) * 3
     + (drills.presence,)
-    + (drills.written,) * 3,
-    "album": (drills.which_picture, *(drills.changed,) * 2, drills.same),
-    "recording": (*(drills.order,) * 2, *(drills.loudness,) * 2),
+    + (drills.written,) * 3
+    + (listings.listing,) * 3
+    + (listings.which, listings.caption, tallies.more, tallies.counts),
+    "album": (drills.which_picture, *(drills.changed,) * 2, drills.same, *(listings.listing_of_one,) * 2),
+    "recording": (
+        *(drills.order,) * 2,
+        *(drills.loudness,) * 2,
+        *(listings.heard,) * 2,
+        tallies.times,
+        tallies.times,
+        tallies.more_often,
+        tallies.sound_counts,
+    ),
 }
 SECONDS, FRAMES = 3.0, 12  # of a clip
 Truth = dict[str, Any]
@@ -138,9 +148,9 @@ def _recording(names: list[str], said: list[bool], rng: np.random.Generator) -> 
 class Asking:
     """Questions about imagined media, in their language."""
 
-    def __init__(self, truth: tuple[Truth, ...], language: str, missing: str, rng: np.random.Generator):
-        self.truth, self.language, self.missing, self.rng = truth, language, missing, rng
-        self.known = Known(Talk("", (), (), truth, language), rng, [missing])
+    def __init__(self, truth: tuple[Truth, ...], language: str, missing: list[str], rng: np.random.Generator):
+        self.truth, self.language, self.missing, self.rng = truth, language, missing[0], rng
+        self.known = Known(Talk("", (), (), truth, language), rng, missing)
 
     def one_of(self, some: tuple[str, ...]) -> str:
         return some[self.rng.integers(len(some))]
@@ -232,12 +242,14 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
             page, about = page_drills.page(language, rng)
             yield (page,), about
             continue
-        *names, missing = (lexicon.names[i][column] for i in rng.choice(len(lexicon.names), MOST + 1, replace=False))
+        some = rng.choice(len(lexicon.names), MOST + MISSING, replace=False)
+        names = list(dict.fromkeys(lexicon.names[i][column] for i in some))
+        names, missing = names[:MOST], names[MOST:]
         sounds = [lexicon.sounds[i][column] for i in rng.choice(len(lexicon.sounds), MOST, replace=False)]
         truth = _truth(kind, names, sounds, rng)
         asking = Asking(truth, language, missing, rng)
-        some: list[Asked | None] = asking.judged(kind) if kind in JUDGED else getattr(asking, kind)()
-        asked = {one.question: one for one in some if one is not None}
+        drilled: list[Asked | None] = asking.judged(kind) if kind in JUDGED else getattr(asking, kind)()
+        asked = {one.question: one for one in drilled if one is not None}
         if asked:  # nothing, where a sound is called as a thing is that is said
             yield truth, list(asked.values())
 
