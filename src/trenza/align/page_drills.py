@@ -10,6 +10,7 @@ import numpy as np
 
 from trenza.align.conversations import Asked, Talk, talks
 from trenza.align.drills import Known
+from trenza.align.layouts import titled
 from trenza.align.rationales import higher
 from trenza.align.truths import Thing, place, things
 from trenza.data.worlds.asking import box_text, json_text, point_text
@@ -36,7 +37,7 @@ def page(language: str, rng: np.random.Generator) -> tuple[dict[str, Any], list[
     sides = list(talks(drawn.items))
     talk = sides[rng.integers(len(sides))]
     asked = {one.question: one for one in (*more(talk, rng), *talk.asked)}
-    return talk.truth[0], list(asked.values())
+    return titled(talk.truth[0], language, rng), list(asked.values())
 
 
 def more(talk: Talk, rng: np.random.Generator) -> list[Asked]:
