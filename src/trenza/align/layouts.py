@@ -70,6 +70,8 @@ Figure = tuple[int, Sequence[float]]
 
 def page(truth: dict[str, Any], rng: np.random.Generator) -> tuple[list[Line], list[Figure]]:
     """Lines and figures of a drawn page: a form, a chart or a screen. Raises KeyError for another truth."""
+    if "written" in truth:
+        return truth["written"], []
     if "fields" in truth:
         top = min((y0 for _, y0, _, _ in truth["boxes"].values()), default=0.2)
         lines = _title(truth, LABEL_LEFT, top - 0.135, 0.065, 1.7)

@@ -33,6 +33,7 @@ from trenza.towers.objects import inset
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 FIGURE_JITTER = 0.001  # so that what is read off a scale is right, as in pictures
+LETTERS = 1.5  # heights of a line in which its ends may lie
 STEADY = 8  # times less than from thing to thing, a box jumps from frame to frame
 HALF = 0.5
 AMONG, ALONE = (5.0, 1.0), (3.0, 1.5)  # beta's two numbers of how sure a name is: of one of many, of a picture's only
@@ -166,9 +167,10 @@ class Simulated:
         others[1 if rng.random() < self.errors.wrong_name else 0] = number
         return others, shares
 
-    def _corners(self, box: Sequence[float], rng: np.random.Generator) -> list[float]:
+    def _corners(self, box: Sequence[float], rng: np.random.Generator, most: float = np.inf) -> list[float]:
+        """most: heights that a side counts for at most: where a line ends is a matter of its letters."""
         x0, y0, x1, y1 = box
-        wide, high = x1 - x0, y1 - y0
+        wide, high = min(x1 - x0, most * (y1 - y0)), y1 - y0
         shift = rng.normal(0, self.errors.jitter, 4) * [high, wide, high, wide]
         corners = np.clip(np.array([y0, x0, y1, x1]) + shift, 0, 1)
         return inset(torch.from_numpy(corners)[None])[0].tolist()
@@ -191,7 +193,7 @@ class Simulated:
 
     def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[pages.Line]:
         """In reading order."""
-        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
+        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng, LETTERS))) for text, box in written]
         return pages.in_reading_order(lines)
 
     def _lines(self, lines: Sequence[pages.Line], things: Tensor) -> Medium:
