@@ -10,6 +10,9 @@ import numpy as np
 
 from trenza.align.conversations import Asked, Talk, talks
 from trenza.align.drills import Known
+from trenza.align.form_questions import of_fields
+from trenza.align.forms import form
+from trenza.align.layouts import titled
 from trenza.align.rationales import higher
 from trenza.align.truths import Thing, place, things
 from trenza.data.worlds.asking import box_text, json_text, point_text
@@ -17,6 +20,7 @@ from trenza.data.worlds.build import OF_SIGNS, world
 from trenza.data.worlds.stock import Stock
 from trenza.errors import UsageError
 
+IMAGINED = 0.4  # of the pages are papers in other layouts than the worlds'
 MOST = 6  # questions more about one page
 NOTHING = json_text({"name": "done", "arguments": {}})
 
@@ -30,17 +34,20 @@ EMPTY = Stock((), (), _silent)  # what pages are drawn from: fonts and phrases a
 
 def page(language: str, rng: np.random.Generator) -> tuple[dict[str, Any], list[Asked]]:
     """What a page never drawn before holds, and what is asked of it."""
+    if rng.random() < IMAGINED:
+        talk = Talk("", (), (), (form(language, rng),), language)
+        return talk.truth[0], list({one.question: one for one in more(talk, rng)}.values())
     families = list(OF_SIGNS)
     family = families[rng.integers(len(families))]
     drawn = world(int(rng.integers(1 << 31)), 0, "train", EMPTY, (language,), family)
     sides = list(talks(drawn.items))
     talk = sides[rng.integers(len(sides))]
     asked = {one.question: one for one in (*more(talk, rng), *talk.asked)}
-    return talk.truth[0], list(asked.values())
+    return titled(talk.truth[0], language, rng), list(asked.values())
 
 
 def more(talk: Talk, rng: np.random.Generator) -> list[Asked]:
-    """Up to MOST questions after single labels of a page."""
+    """Up to MOST questions after single labels of a page; of a form also after several."""
     known, truth = Known(talk, rng, []), talk.truth[0]
     labels = things(truth)
     if "elements" in truth:
@@ -48,7 +55,8 @@ def more(talk: Talk, rng: np.random.Generator) -> list[Asked]:
         made = [one for thing in labels for one in ASKED[kinds[thing["name"]]](known, thing, labels)]
     else:
         made = [one for thing in labels for one in (_field if "fields" in truth else _bar)(known, thing, labels)]
-    return known.shuffled(made)[:MOST]
+    several = of_fields(known, labels) if "fields" in truth else []
+    return [*several, *known.shuffled(made)[:MOST]]
 
 
 def _field(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:
