@@ -16,6 +16,7 @@ LABELLED = 0.25  # of the scenes
 LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a thing
 CHANGED = 0.6  # of two pictures' things one is another
 SECONDS, FRAMES = 3.0, 12  # of a clip
+REPAINTED = 0.5  # of what has a colour in both
 REPEATED = 0.5  # of the recordings have a sound more than once
 Truth = dict[str, Any]
 
@@ -77,6 +78,9 @@ def _album(names: list[str], rng: np.random.Generator) -> tuple[Truth, Truth]:
     count = int(rng.integers(2, 4))
     before = _scene(names[:count], rng, several=False)
     after = [dict(thing) for thing in before["objects"]]
+    for thing in after:
+        if thing["colour"] and rng.random() < REPAINTED:
+            thing["colour"] = list(COLOURS)[rng.integers(len(COLOURS))]
     if rng.random() < CHANGED:
         after[rng.integers(count)] |= {"name": names[count], "colour": ""}
     return before, {"objects": after}
