@@ -83,6 +83,15 @@ def test_what_is_asked_by_its_colour_or_has_it_said_was_perceived_in_it():
         assert grounded(picture(coloured(where, blue), coloured(other, blue)), said) is not None
 
 
+def test_two_things_are_compared_by_the_colours_that_they_were_perceived_in():
+    where, other = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
+    blue, red = (1 + list(COLOURS).index(c) for c in ("blue", "red"))
+    there = (Evidence(0, Box(0.2, 0.1, 0.6, 0.5)), Evidence(0, Box(0.7, 0.7, 0.9, 0.9)))
+    asked = Asked("?", "no", there, named=("cow", "cat"), rationale=" azul, rojo")
+    assert grounded(picture(coloured(where, blue), coloured(other, red)), asked) is not None
+    assert grounded(picture(coloured(where, blue), coloured(other, blue)), asked) is None
+
+
 def test_the_largest_and_what_only_one_picture_shows_were_perceived_so():
     large, small = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
     there = (Evidence(0, Box(0.2, 0.1, 0.6, 0.5)),)

@@ -20,6 +20,7 @@ from trenza.align.simulated import Simulated
 from trenza.align.trainer import Trainer
 from trenza.align.truths import things
 from trenza.bridges.perceived import BOX, OBJECT_COLUMNS, SCALES, TIMES
+from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import phrases
 from trenza.errors import UsageError
 from trenza.systems.abstaining import abstained
@@ -89,7 +90,14 @@ def test_two_pictures_differ_in_what_their_questions_say():
             parts = [e.part for e in one.evidence]
             places = len(truth[0]["objects"])
             own, other = (first, second) if parts[0] == 0 else (second, first)
-            if one.answer in ("yes", "sí", "no"):
+            if _colours(one):
+                assert parts == [0, 1] and len({*one.named}) == 1
+                assert (one.answer != "no") == (len({*_colours(one)}) == 1)
+                colours = [t["colour"] for e, m in zip(one.evidence, truth, strict=True) for t in m["objects"]
+                           if t["name"] == one.named[0].strip()]  # fmt: skip
+                assert colours == _colours(one)
+                found["colour", one.answer == "no"] += 1
+            elif one.answer in ("yes", "sí", "no"):
                 assert (one.answer != "no") == (first == second)
                 assert parts == ([0, 1] if one.answer == "no" else [0] * places + [1] * places)
                 found[one.answer == "no"] += 1
@@ -112,7 +120,7 @@ def test_two_pictures_differ_in_what_their_questions_say():
                 name = next(iter(n for n in first ^ second if n in one.question))
                 assert parts == [int(name in second)]
                 found["which"] += 1
-    assert len(found) == 8 and min(found.values()) > 5, found
+    assert len(found) == 10 and min(found.values()) > 5, found
 
 
 def test_of_two_tallied_pictures_the_one_with_more_is_told():
@@ -235,6 +243,13 @@ def test_what_differs_in_two_recordings_is_true(many):
                 assert loud[part] > loud[1 - part] and asked_ in one.question
                 found["louder", part] += 1
     assert len(found) == 5 and min(found.values()) > 5, found
+
+
+def _colours(one) -> list[str]:
+    """English names of the colours that a question's rationale has; none where it has anything else."""
+    names = {phrases(language).colour(c): c for language in ("en", "es") for c in COLOURS}
+    words = [word.strip() for word in one.rationale.split(",")]
+    return [names[word] for word in words] if {*words} <= {*names} else []
 
 
 def _each(one, truth) -> list[str]:

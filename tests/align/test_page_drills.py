@@ -32,15 +32,21 @@ def test_every_kind_of_page_is_drawn_and_asked_more_than_its_worlds_questions(dr
 
 
 def test_evidence_names_a_label_with_its_value_at_its_place(drawn):
+    titles = 0
     for language, truth, asked in drawn:
         told = {worded(thing, language): vars(place(thing)) for thing in things(truth)}
         for one in asked:
             assert one.evidence and len(one.named) == len(one.evidence), one
             for name, e in zip(one.named, one.evidence, strict=True):
+                if name == truth.get("title"):
+                    assert one.answer == name and all(e.where.y1 < where["y1"] for where in told.values())
+                    titles += 1
+                    continue
                 if e.where == WHOLE:  # what isn't there
                     assert name.strip() in one.question and not any(n.split(": ")[0] == name.strip() for n in told)
                     continue
                 assert vars(e.where) == pytest.approx(told[name], abs=1e-3), one
+    assert titles > 20
 
 
 def test_single_labels_answers_are_true(drawn):

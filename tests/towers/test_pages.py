@@ -121,7 +121,7 @@ def test_what_stands_right_below_a_label_with_a_colon_is_its_value():
     found, _ = joined(lines, figures())
     assert [one.text for one in found] == ["Name: Ana", "Date: 2031"] and found[0].box == lines[2].box
     far, aside, other = line("Ana", 0.3, 0.1), line("Ana", 0.25, 0.2), line("City:", 0.25, 0.1)
-    for below in (far, aside, other):
+    for below in (far, aside, other, line("City: Lima", 0.25, 0.1)):
         assert joined([lines[0], below], figures())[0] == [lines[0], below]
 
 

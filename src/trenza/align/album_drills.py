@@ -1,5 +1,5 @@
 """Questions about two pictures that worlds don't ask, in newcomers' words: what either has alone, what both have, which
-has more of something."""
+has more of something, whether something has its colour in both."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from trenza.bridges.objects import ONLY
 from trenza.systems.places import MOST_EVIDENCE
 
 Truth = dict[str, Any]
+RARE = 0.3  # of what shows no two things of a colour is asked for them
 ALONE = {
     "en": (
         ("What is only in the first picture?", "What does the first picture have that the second doesn't?",
@@ -32,6 +33,17 @@ BOTH = {
 MORE = {
     "en": ("In which picture does the {x} appear more often?", "Which picture has more of this: {x}?"),
     "es": ("¿En qué imagen aparece más veces «{x}»?", "¿Cuál de las dos imágenes tiene más de esto: {x}?"),
+}
+
+COLOUR = {
+    "en": (
+        ("Are the {x} and the {y} of the same colour?", "Do the {x} and the {y} have the same colour?"),
+        ("Is the {x} of the same colour in both pictures?", "Does the {x} have the same colour in the two pictures?"),
+    ),
+    "es": (
+        ("¿Son del mismo color «{x}» y «{y}»?", "¿Tienen «{x}» y «{y}» el mismo color?"),
+        ("¿Es «{x}» del mismo color en las dos imágenes?", "¿Tiene «{x}» el mismo color en las dos imágenes?"),
+    ),
 }
 
 
@@ -75,4 +87,26 @@ def more_in(known: Known) -> Asked | None:
     return _worded(known, asked, MORE[known.words.language], x=name)
 
 
-DIFFERING: tuple[Drill, ...] = (alone, alone, both)
+def same_colour(known: Known) -> Asked | None:
+    """Whether two things are of one colour; of two pictures, whether one is in both."""
+    painted = [t for t in known.alone() if t["colour"]]
+    pairs = [((0, t), (0, other)) for t in painted for other in painted if t is not other]
+    album = len(known.truth) > 1
+    if album:
+        twins = [t for t in known.truth[1]["objects"] if t["colour"] and known.counts[1][t["name"]] == 1]
+        pairs = [((0, t), (1, other)) for t in painted for other in twins if t["name"] == other["name"]]
+    alike = [one["colour"] == other["colour"] for (_, one), (_, other) in pairs]
+    if not any(alike) and known.rng.random() > RARE:
+        return None  # few scenes have two of a colour
+    holds = known.coin() if len({*alike}) == 2 else any(alike)
+    fitting = known.shuffled(pair for pair, same in zip(pairs, alike, strict=True) if same == holds)
+    if not fitting:
+        return None
+    one, two = fitting[0]
+    words = [known.words.colour(thing["colour"]) for _, thing in (one, two)]
+    said = {"x": one[1]["name"], "y": two[1]["name"]}
+    told = known.asked("more_left", holds, one, two, rationale=spaced(", ".join(words)), **said)
+    return _worded(known, replace(told, along=""), COLOUR[known.words.language][int(album)], **said)
+
+
+DIFFERING: tuple[Drill, ...] = (alone, alone, both, same_colour)

@@ -57,7 +57,7 @@ JUDGED: dict[str, tuple[Drill, ...]] = {
     + (drills.presence,)
     + (drills.written,) * 3
     + (listings.listing,) * 3
-    + (listings.which, listings.caption, tallies.more, tallies.counts),
+    + (listings.which, listings.caption, tallies.more, tallies.counts, album_drills.same_colour),
     "album": (
         drills.which_picture,
         *(drills.changed,) * 2,

@@ -14,8 +14,10 @@ from trenza.towers.pages import UNDER
 PAINTED = 0.6  # of a scene's things
 LABELLED = 0.25  # of the scenes
 LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a thing
-CHANGED = 0.6  # of two pictures' things one is another
+CHANGED = 0.5  # of two pictures' things one is another
 SECONDS, FRAMES = 3.0, 12  # of a clip
+UNSEEN = 0.5  # of what is heard beside a picture isn't in it
+REPAINTED = 0.5  # of what has a colour in both
 REPEATED = 0.5  # of the recordings have a sound more than once
 Truth = dict[str, Any]
 
@@ -77,6 +79,9 @@ def _album(names: list[str], rng: np.random.Generator) -> tuple[Truth, Truth]:
     count = int(rng.integers(2, 4))
     before = _scene(names[:count], rng, several=False)
     after = [dict(thing) for thing in before["objects"]]
+    for thing in after:
+        if thing["colour"] and rng.random() < REPAINTED:
+            thing["colour"] = list(COLOURS)[rng.integers(len(COLOURS))]
     if rng.random() < CHANGED:
         after[rng.integers(count)] |= {"name": names[count], "colour": ""}
     return before, {"objects": after}
@@ -110,7 +115,7 @@ def truth_of(
                 names, spoken = [*both, *(n for n in names if n not in both)], False
             else:
                 spoken = True
-            shown = names[1:] if rng.random() < 0.3 else names
+            shown = names[1:] if rng.random() < UNSEEN else names
             scene = _scene(shown[: int(rng.integers(1, 5))], rng, several=False)
             return (scene, crossing_drills.heard(names[0], spoken, rng))
         case "aloud":

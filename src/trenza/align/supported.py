@@ -46,6 +46,12 @@ def supported(own: Sequence[Sequence[Medium]], said: Asked, places: Sequence[int
                 return False
         if number is not None and not _fits(there, number, key, said.rationale if len(keys) == 1 else ""):
             return False
+    each = [f" {word.strip()}" for word in said.rationale.split(",")]
+    if 1 < len(each) == len(places) and {*each} <= {*_words()[0]}:  # of each a colour
+        return all(
+            number is None or _fits(rows[e.part], number, "", word)
+            for e, number, word in zip(said.evidence, places, each, strict=True)
+        )
     # What is heard names what is seen: the colour is said of the only thing.
     seen = [(e.part, n) for e, n in zip(said.evidence, places, strict=True) if n is not None]
     return len(keys) == 1 or len(seen) != 1 or _fits(rows[seen[0][0]], seen[0][1], "", said.rationale)

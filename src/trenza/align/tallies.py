@@ -67,7 +67,8 @@ def sound_counts(known: Known) -> Asked | None:
 def times(known: Known) -> Asked | None:
     """How often one is heard, of one to three times; or whether it is so often."""
     often = Counter((s["name"], s["said"]) for s in known.truth[0]["sounds"])
-    name, said = known.shuffled(often)[0]
+    repeated = [own for own, count in often.items() if count > 1]
+    name, said = known.shuffled(repeated if repeated and known.coin() else often)[0]
     count = often[name, said]
     if count > 3 or count < known.counts[0][name]:
         return None

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 Corners = tuple[float, ...]  # y0 x0 y1 x1 in 0..1
 ALIGNED = 0.03  # of a side
-CLOSE = re.compile(r"^([^\W\d][^\d:/]*):(?=[^\s/:])")  # a label and what stands right behind its colon
+LABEL = re.compile(r"([^\W\d][^\d:/]*):")  # at a line's beginning
+CLOSE = re.compile(rf"^{LABEL.pattern}(?=[^\s/:])")  # a label and what stands right behind its colon
 TABLED = 3  # rows of words and numbers at least, that labels without a colon are told by
 
 
@@ -62,13 +63,14 @@ def paired(lines: Sequence[Line], some: Sequence[int], placed: set[int], tables:
 
 
 def _below(lines: Sequence[Line], some: Sequence[int]) -> dict[int, int]:
-    """Of "label:" with nothing beside it, what stands right below it, no further than it is high."""
+    """Of "label:" with nothing beside it, what stands right below it, no further than it is high, and has no label of
+    its own."""
     pairs: dict[int, int] = {}
     for i in some:
         label = lines[i]
         near = [
             j for j in some
-            if label.text.endswith(":") and not lines[j].text.endswith(":") and j not in pairs.values()
+            if label.text.endswith(":") and not LABEL.match(lines[j].text) and j not in pairs.values()
             and abs(lines[j].box[1] - label.box[1]) < ALIGNED
             and lines[j].middle[0] > label.middle[0]
             and lines[j].box[0] - label.box[2] < label.box[2] - label.box[0]
