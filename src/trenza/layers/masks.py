@@ -75,14 +75,15 @@ class Packed:
     def _side_by_side(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Documents of about one length at once: an accelerator takes longer to be told of one than to compute it."""
         beside = self._beside[q.device]
-        padded = torch.stack([q[0], k[0], v[0]]).index_select(2, beside.places)  # [3, H, all of all groups, E]
+        packed = torch.stack([q[0], k[0], v[0]])
+        padded = _Moved.apply(packed, 2, beside.places, beside.back, None)  # [3, H, all of all groups, E]
         made = []
         for sees, part in zip(
             beside.sees, padded.split([s.shape[0] * s.shape[-1] for s in beside.sees], 2), strict=True
         ):
             q_, k_, v_ = part.unflatten(2, (len(sees), -1)).transpose(1, 2)  # [N, H, L, E]
             made.append(F.scaled_dot_product_attention(q_, k_, v_, sees).transpose(0, 1).flatten(1, 2))
-        return torch.cat(made, 1).index_select(1, beside.back)[None]
+        return _Moved.apply(torch.cat(made, 1), 1, beside.back, beside.places, beside.there)[None]  # type: ignore[no-untyped-call]
 
     @cached_property
     def _beside(self) -> "_OnDevice":
@@ -92,11 +93,34 @@ class Packed:
 @dataclass(frozen=True)
 class _SideBySide:
     """Documents in groups, each padded to its longest. places: of all tokens of all groups in the row; back: where each
-    of the row's tokens stands among those; sees [N, 1, L, L] of each group."""
+    of the row's tokens stands among those; there: which of them are the row's; sees [N, 1, L, L] of each group."""
 
     places: Tensor
     back: Tensor
+    there: Tensor
     sees: list[Tensor]
+
+
+class _Moved(torch.autograd.Function):
+    """Tokens along a dimension to other places, and gradients back the same way.
+
+    Padding gives none, so both ways are gatherings; torch's own way back adds up, all padding in one place, which takes
+    an accelerator longer than the rest of the step. there: of the places that are moved from, those that count.
+    """
+
+    @staticmethod
+    def forward(ctx, tokens: Tensor, dim: int, places: Tensor, back: Tensor, there: Tensor | None) -> Tensor:
+        ctx.dim = dim
+        ctx.save_for_backward(back, there)
+        return tokens.index_select(dim, places)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        back, there = ctx.saved_tensors
+        moved = gradient.index_select(ctx.dim, back)
+        if there is not None:
+            moved = moved * there[:, None]
+        return moved, None, None, None, None
 
 
 class _OnDevice(dict):
@@ -123,7 +147,7 @@ class _OnDevice(dict):
         every, there = torch.cat(places), torch.cat([branch.flatten() for branch in branches]) >= 0
         back = there.nonzero()[:, 0][every[there].argsort()]
         sees = [_sees(branch.to(device)) for branch in branches]
-        self[device] = _SideBySide(every.to(device), back.to(device), sees)
+        self[device] = _SideBySide(every.to(device), back.to(device), there.to(device), sees)
         return self[device]
 
 
