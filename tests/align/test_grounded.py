@@ -1,11 +1,16 @@
 """Evidence is where things were perceived; what wasn't perceived isn't asked."""
 
+import json
+from dataclasses import replace
+
 import torch
 
 from trenza.align.conversations import Asked
 from trenza.align.grounded import grounded, ranks_of
-from trenza.bridges.perceived import EVENT_COLUMNS, LINE_COLUMNS, OBJECT_COLUMNS
+from trenza.bridges.objects import FIRST, LAST
+from trenza.bridges.perceived import COLOUR, EVENT_COLUMNS, LINE_COLUMNS, OBJECT_COLUMNS, TRACK_COLUMNS
 from trenza.conversation import WHOLE, Box, Evidence, Span
+from trenza.data.worlds.drawing import COLOURS
 from trenza.systems.examples import Medium
 
 LINES = Medium("lines", torch.zeros(1, 0, LINE_COLUMNS), within=True)
@@ -31,6 +36,91 @@ def test_a_box_and_the_answer_that_it_is_move_to_what_was_perceived():
     assert grounded(media, Asked("?", "yes", (true,))) == Asked("?", "yes", seen)
     elsewhere = "[0.8, 0.29]"  # no middle of the box
     assert grounded(media, Asked("?", elsewhere, (true,))) == Asked("?", elsewhere, seen)
+
+
+def test_a_click_moves_to_the_middle_of_what_was_perceived():
+    media = picture(thing([0.12, 0.22, 0.52, 0.61]))
+    true = Evidence(0, Box(0.2, 0.1, 0.6, 0.5))
+    for x, y, moved in ((0.4, 0.3, (0.415, 0.32)), (0.9, 0.3, (0.9, 0.3))):  # the second is no middle of the box
+        call = json.dumps({"name": "click", "arguments": {"x": x, "y": y}})
+        found = grounded(media, Asked("?", call, (true,)))
+        assert json.loads(found.answer) == {"name": "click", "arguments": dict(zip("xy", moved, strict=True))}
+    for other in ('{"name": "done", "arguments": {}}', '{"cow": 2}', '{"name": "ask", "arguments": {"to": "Lima"}}'):
+        assert grounded(media, Asked("?", other, (true,))).answer == other
+
+
+def test_a_listing_follows_what_was_perceived_and_leaves_nothing_out():
+    left, right = [0.1, 0.22, 0.3, 0.4], [0.1, 0.3, 0.3, 0.5]  # y0 x0 y1 x1
+    truth = (Evidence(0, Box(0.24, 0.1, 0.44, 0.3)), Evidence(0, Box(0.28, 0.1, 0.48, 0.3)))
+    asked = Asked("?", "From left to right: cow, cat.", truth, named=(" cow", " cat"), along="row")
+    assert grounded(picture(thing(left, 3), thing(right, 4)), asked).answer == asked.answer
+    turned = grounded(picture(thing([0.1, 0.33, 0.3, 0.53]), thing([0.1, 0.2, 0.3, 0.4])), replace(
+        asked, evidence=(Evidence(0, Box(0.34, 0.1, 0.54, 0.3)), Evidence(0, Box(0.2, 0.1, 0.4, 0.3)))
+    ))  # fmt: skip
+    assert turned.answer == "From left to right: cat, cow." and turned.named == (" cat", " cow")
+    assert [e.where.x0 for e in turned.evidence] == [0.2, 0.33]
+    assert grounded(picture(thing(left), thing(right), thing([0.7, 0.7, 0.9, 0.9])), asked) is None  # one more
+
+
+def coloured(box: list[float], colour: int, number: int = 0) -> torch.Tensor:
+    row = thing(box, number)
+    row[COLOUR.start + colour] = 1.0
+    return row
+
+
+def test_what_is_asked_by_its_colour_or_has_it_said_was_perceived_in_it():
+    where, other = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
+    blue, orange = (1 + list(COLOURS).index(c) for c in ("blue", "orange"))
+    there = (Evidence(0, Box(0.2, 0.1, 0.6, 0.5)),)
+    for word in (" blue", " azul"):
+        by_key = Asked("?", "cow", there, named=("cow",), keys=(word,))
+        said = Asked("?", "yes", there, named=("cow",), rationale=word)
+        for asked in (by_key, said):
+            assert grounded(picture(coloured(where, blue), coloured(other, orange)), asked) is not None
+            assert grounded(picture(coloured(where, orange), coloured(other, orange)), asked) is None
+            assert grounded(picture(coloured(where, 0), coloured(other, blue)), asked) is None
+        assert grounded(picture(coloured(where, blue), coloured(other, blue)), by_key) is None  # which of the two?
+        assert grounded(picture(coloured(where, blue), coloured(other, blue)), said) is not None
+
+
+def test_two_things_are_compared_by_the_colours_that_they_were_perceived_in():
+    where, other = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
+    blue, red = (1 + list(COLOURS).index(c) for c in ("blue", "red"))
+    there = (Evidence(0, Box(0.2, 0.1, 0.6, 0.5)), Evidence(0, Box(0.7, 0.7, 0.9, 0.9)))
+    asked = Asked("?", "no", there, named=("cow", "cat"), rationale=" azul, rojo")
+    assert grounded(picture(coloured(where, blue), coloured(other, red)), asked) is not None
+    assert grounded(picture(coloured(where, blue), coloured(other, blue)), asked) is None
+
+
+def test_the_largest_and_what_only_one_picture_shows_were_perceived_so():
+    large, small = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
+    there = (Evidence(0, Box(0.2, 0.1, 0.6, 0.5)),)
+    biggest, smallest = (Asked("?", "cow", there, named=("cow",), keys=(word,)) for word in (" biggest", " smallest"))
+    seen = picture(thing(large), thing(small))
+    assert grounded(seen, biggest) is not None and grounded(seen, smallest) is None
+    only = Asked("?", "cow", there, named=("cow",), keys=(" only",))
+    assert grounded((*picture(thing(large, 3)), *picture(thing(large, 4))), only) is not None
+    assert grounded((*picture(thing(large, 3)), *picture(thing(small, 3))), only) is None
+
+
+def test_the_loudest_was_perceived_so():
+    rows = torch.zeros(2, EVENT_COLUMNS)
+    rows[:, 1:4] = torch.tensor([[0.1, 0.4, -20.0], [0.5, 0.9, -10.0]])
+    sound = (Medium("audio", rows[None]),)
+    quiet, loud = (
+        Asked("?", "x", (Evidence(0, Span(*span)),), named=("x",), keys=(" loud",)) for span in ((0.1, 0.4), (0.5, 0.9))
+    )
+    assert grounded(sound, quiet) is None and grounded(sound, loud) == loud
+
+
+def test_a_film_s_thing_goes_the_way_that_is_said_of_it():
+    row = torch.zeros(TRACK_COLUMNS)
+    row[FIRST], row[LAST] = torch.tensor([0.4, 0.1, 0.6, 0.3]), torch.tensor([0.4, 0.7, 0.6, 0.9])
+    film = (Medium("video", row[None, None]), Medium("audio", torch.zeros(1, 0, EVENT_COLUMNS), within=True))
+    there = (Evidence(0, Box(0.1, 0.4, 0.9, 0.6)),)
+    for way, holds in ((" right", True), (" left", False), (" a la derecha", True), (" hacia arriba", False)):
+        assert (grounded(film, Asked("?", "yes", there, named=("cow",), rationale=way)) is not None) == holds
+        assert (grounded(film, Asked("?", "cow", there, named=("cow",), keys=(way,))) is not None) == holds
 
 
 def test_what_was_not_perceived_is_not_asked():

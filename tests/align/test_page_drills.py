@@ -5,11 +5,17 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
+from trenza.align import forms
 from trenza.align.conversations import Talk
 from trenza.align.page_drills import more, page
 from trenza.align.truths import place, things, worded
+from trenza.bridges.perceived import OBJECT_COLUMNS
+from trenza.conversation import WHOLE
 from trenza.data.worlds.phrases import phrases
+from trenza.systems.abstaining import abstained
+from trenza.towers import pages
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +25,28 @@ def drawn() -> list:
 
 
 def test_every_kind_of_page_is_drawn_and_asked_more_than_its_worlds_questions(drawn):
-    kinds = Counter(frozenset(truth) for _, truth, _ in drawn)
-    assert len(kinds) == 3 and min(kinds.values()) > 10
+    kinds = Counter(frozenset(truth) - {"title"} for _, truth, _ in drawn)
+    assert len(kinds) == 4 and min(kinds.values()) > 10
     assert all(len(asked) > 4 for _, _, asked in drawn)
     assert all(len({one.question for one in asked}) == len(asked) for _, _, asked in drawn)
 
 
 def test_evidence_names_a_label_with_its_value_at_its_place(drawn):
+    titles = 0
     for language, truth, asked in drawn:
         told = {worded(thing, language): vars(place(thing)) for thing in things(truth)}
         for one in asked:
             assert one.evidence and len(one.named) == len(one.evidence), one
             for name, e in zip(one.named, one.evidence, strict=True):
+                if name == truth.get("title"):
+                    assert one.answer == name and all(e.where.y1 < where["y1"] for where in told.values())
+                    titles += 1
+                    continue
+                if e.where == WHOLE:  # what isn't there
+                    assert name.strip() in one.question and not any(n.split(": ")[0] == name.strip() for n in told)
+                    continue
                 assert vars(e.where) == pytest.approx(told[name], abs=1e-3), one
+    assert titles > 20
 
 
 def test_single_labels_answers_are_true(drawn):
@@ -41,6 +56,8 @@ def test_single_labels_answers_are_true(drawn):
         yes = words.word("yes")
         by_name = {thing["name"]: thing for thing in things(truth)}
         for one in more(Talk("", (), (), (truth,), language), rng):
+            if one.evidence[0].where == WHOLE or (one.answer.startswith("{") and "fields" in truth):
+                continue  # what isn't there, or several
             thing = next(t for t in by_name.values() if worded(t, language) == one.named[0])
             value = str(thing["value"])
             if one.answer in (yes, words.word("no")):
@@ -68,6 +85,49 @@ def test_single_labels_answers_are_true(drawn):
                 assert at == pytest.approx(middle if len(at) == 2 else [x0, y0, x1, y1], abs=2e-3)
                 found["place"] += 1
     assert min(found[k] for k in ("yes", "no", "value", "place", "done")) > 5, found
+
+
+def test_json_holds_what_is_asked_in_that_order_and_null_for_what_isnt_there(drawn):
+    sizes, gone = Counter(), Counter()
+    for _, truth, asked in drawn:
+        if "fields" not in truth:
+            continue
+        whole = list(truth["fields"])
+        for one in (one for one in asked if one.answer.startswith("{")):
+            told = json.loads(one.answer)
+            assert {name: truth["fields"].get(name) for name in told} == told and len(one.evidence) == len(told)
+            named = [name.split(": ")[0].strip() for name in one.named]
+            assert named == list(told)
+            if named != whole:  # all of them may be asked without their names
+                at = [one.question.find(name) for name in named]
+                assert -1 not in at, one
+            sizes[len(told)] += 1
+            gone[None in told.values()] += 1
+        for one in asked:
+            if one.evidence[0].where == WHOLE and not one.answer.startswith("{"):
+                assert abstained(one.answer)
+                gone["one"] += 1
+    assert len(sizes) >= 6 and len(gone) == 3 and min(gone.values()) > 5, (sizes, gone)
+
+
+def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
+    """By the rules that real pages are read by."""
+    laid, found, rng = forms._laid, Counter(), np.random.default_rng(13)
+    layouts_drawn = []
+    monkeypatch.setattr(forms, "_laid", lambda sheet, layout, *rest: (
+        layouts_drawn.append(layout), laid(sheet, layout, *rest)
+    )[1])  # fmt: skip
+    for number in range(240):
+        truth = forms.form(("en", "es")[number % 2], rng)
+        lines = [pages.Line(text, (y0, x0, y1, x1)) for text, (x0, y0, x1, y1) in truth["written"]]
+        joined, _ = pages.joined(pages.in_reading_order(lines), torch.zeros(0, OBJECT_COLUMNS))
+        told = {line.text: line.box for line in joined}
+        for thing in things(truth):
+            x0, y0, x1, y1 = thing["box"]
+            found[layouts_drawn[-1], told.get(worded(thing, "en")) == (y0, x0, y1, x1)] += 1
+        assert len(joined) <= len(truth["fields"]) + 3  # the title and two notes
+    wrong = {layout: found[layout, False] / found[layout, True] for layout in forms.LAYOUTS}
+    assert max(wrong.values()) < 0.01, wrong
 
 
 def _of(words, template: str, thing, **more: str) -> list[str]:

@@ -19,6 +19,7 @@ LEXICON = Lexicon([(f"thing{i:02}", f"cosa{i:02}") for i in range(40)], [], [])
 def few(monkeypatch, tmp_path):
     monkeypatch.setattr(plain, "COUNT", 6)
     monkeypatch.setattr(plain, "LONGEST", 5)
+    monkeypatch.setattr(plain, "PASSAGE", 7)
     monkeypatch.setenv("TRENZA_CACHE", str(tmp_path / "cache"))
 
 
@@ -26,8 +27,9 @@ def test_answers_are_the_pinned_models_own_and_are_made_once(tiny, monkeypatch):
     parts = tiny()
     words = Words(parts.tokenizer)
     made = plain.examples(parts.language, "it", words, ["cow", "bell"], 1)
-    assert len({tuple(e.turns[0].question) for e in made}) == 6 and not any(e.media for e in made)
-    for example in made:
+    answered, written = made[::2], made[1::2]
+    assert len({tuple(e.turns[0].question) for e in answered}) == 6 and not any(e.media for e in made)
+    for example in answered:
         (turn,) = example.turns
         tokens = [*example.opening, *turn.question]
         for expected in turn.answer:
@@ -35,8 +37,21 @@ def test_answers_are_the_pinned_models_own_and_are_made_once(tiny, monkeypatch):
             assert int(parts.language.logits(hidden[0, -1]).argmax()) == expected
             tokens.append(expected)
         assert len(turn.answer) == 5 or turn.answer[-1] == words.end
+    drawn = [e.turns[0].answer for e in written]
+    assert [len(tokens) for tokens in drawn] == [7] * 6 and len(set(map(tuple, drawn))) == 6
+    assert {tuple(e.turns[0].question) for e in written} == {(words.between,)} and not any(e.opening for e in written)
     monkeypatch.setattr(plain.batch, "greedy", None)  # would raise
     assert plain.examples(parts.language, "it", words, ["cow", "bell"], 1) == made
+
+
+@torch.no_grad()
+def test_passages_are_drawn_as_likely_as_the_model_finds_them(tiny, monkeypatch):
+    monkeypatch.setattr(plain, "PASSAGE", 1)
+    language = tiny().language
+    drawn = torch.tensor(plain.passages(language, 3, 0, 4000))[:, 0]
+    share = torch.bincount(drawn, minlength=language.size) / len(drawn)
+    expected = language.logits(language(language.embed(torch.tensor([[3]])))[0, -1]).float().softmax(-1)
+    assert (share - expected).abs().max() < 0.04
 
 
 def test_a_training_takes_some_of_it_each_step(recipe, tiny):
@@ -44,6 +59,6 @@ def test_a_training_takes_some_of_it_each_step(recipe, tiny):
     batches = iter(training.feed)
     first, second = (next(batches)[-4:] for _ in range(2))
     asked = [tuple(e.turns[0].question) for e in (*first, *second)]
-    assert not any(e.media for e in (*first, *second)) and len(set(asked)) == 6
+    assert not any(e.media for e in (*first, *second)) and len(set(asked)) == 4 + 1  # four questions, and what begins a passage
     with pytest.raises(UsageError, match="plain: questions without media are for llava"):
         Trainer(recipes.load(recipe, ["system=blip2_stage1", "plain=4"]), replace(tiny(), lexicon=lambda: LEXICON))

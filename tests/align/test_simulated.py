@@ -1,5 +1,7 @@
 """Simulated detectors tell the truth with the errors they were given, and nothing of what they can't perceive."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +114,24 @@ def test_drawn_pages_are_told_as_the_real_readers_tell_them():
                 assert float((torch.tensor(line.box) - made[line.text][:4]).abs().max()) < 0.04, line
                 told += 1
     assert told == 3 * len(data) + 2  # one "milk" is read as "mk"
+
+
+def test_every_kind_of_page_has_a_title_that_is_no_label():
+    from trenza.data.worlds import charts, papers, screens
+
+    boxes = {"tea": [0.2, 0.3, 0.4, 0.88], "rice": [0.5, 0.6, 0.7, 0.88]}
+    pages = [{"kind": kind, "data": {"tea": 80, "rice": 40}, "boxes": boxes} for kind in charts.KINDS]
+    pages[1]["boxes"] = {"tea": [0.24, 0.2, 0.75, 0.4], "rice": [0.24, 0.6, 0.5, 0.8]}
+    form = papers.drawn(["Total", "Net"], {"Total": "88.40", "Net": "70.00"}, "Receipt", 3).truth()
+    screen = screens.Screen([screens.Element("switch", "Wi-Fi", (196, 44, 232, 64), "on")], "Mail", 4).truth()
+    for page in (*pages, form, screen):
+        plain, (image, lines) = simulated()([talk(page)])[0][1], simulated()([replace(talk(page), language="en")])[0]
+        texts = [written(row) for row in lines.features[0]]
+        titles = [t for t in texts if t != "D" and ":" not in t]
+        assert len(titles) == 1 and sum(":" in t for t in texts) == (1 if page is screen else 2), texts
+        untitled = [t.split(": ")[0] for t in map(written, plain.features[0]) if t != "D"]
+        assert untitled == [t.split(": ")[0] for t in texts if ":" in t]
+        assert not len(image.features[0])  # each figure has its label
 
 
 def test_errors_come_as_often_as_they_are_said_to():

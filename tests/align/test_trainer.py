@@ -64,6 +64,19 @@ def test_killed_at_a_step_and_resumed_the_curve_is_the_same_to_the_last_bit(reci
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_batches_made_ahead_by_workers_are_those_made_on_the_way_also_when_resumed(recipe, tmp_path, tiny):
+    here, ahead = tmp_path / "here", tmp_path / "ahead"
+    Trainer(recipes.load(recipe, [f"out={here}"]), tiny()).run()
+    Trainer(recipes.load(recipe, [f"out={ahead}", "workers=2"]), tiny()).run()
+    assert losses(ahead) == losses(here)
+    newest = saving.latest(ahead / "checkpoints")
+    states = [json.loads((saving.latest(out / "checkpoints") / "state.json").read_text()) for out in (here, ahead)]
+    assert states[0]["loader"] == states[1]["loader"]
+    shutil.rmtree(newest)
+    assert Trainer(recipes.load(recipe, [f"out={ahead}", "workers=3"]), tiny()).run()
+    assert losses(ahead) == losses(here)
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_loss_of_one(recipe, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"

@@ -32,7 +32,7 @@ def tokenizer() -> Tokenizer:
     made = Fast(models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    made.add_special_tokens(["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
     with tempfile.TemporaryDirectory() as folder:
         made.save(f"{folder}/tokenizer.json")
         Path(folder, "chat_template.jinja").write_text(CHAT)
@@ -45,7 +45,7 @@ def parts() -> Parts:
     block = BlockConfig(
         32, 2, 64, kv_heads=1, head_width=16, bias="", norm="rms", eps=1e-5, activation="silu", gated=True
     )
-    language = LanguageModel(LanguageConfig(258, 2, block, 10_000.0, tied=True))
+    language = LanguageModel(LanguageConfig(259, 2, block, 10_000.0, tied=True))
     for parameter in language.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.2)

@@ -117,22 +117,22 @@ def words(model: Llava, tokens: torch.Tensor) -> list[int]:
 def test_things_perceived_become_words():
     model = seeing()
     red = thing(3, (0.1, 0.2, 0.5, 0.6), colour=1)
-    tokens = model.medium_tokens(Medium("image", red[None, None]))
+    tokens = model.encode([Medium("image", red[None, None])])[0]
     # Mark; colour, name, corners, colour, ranks, middle in one language; and so in the other.
     expected = [-1, 20, 3, *[-1] * 4, 20, *[-1] * 6, 20, 9, 9, *[-1] * 4, 20, *[-1] * 6]
     assert words(model, tokens) == [-1, -1, *expected, -1, -1]
-    assert model.medium_tokens(Medium("image", torch.zeros(1, 0, 30))).shape == (4, WIDTH)
+    assert model.encode([Medium("image", torch.zeros(1, 0, 30))])[0].shape == (4, WIDTH)
     own = thing(3, (0.1, 0.2, 0.5, 0.6))
-    assert torch.equal(model.medium_tokens(Medium("image", own[None, None]))[3], model.bridges["image"].own)
+    assert torch.equal(model.encode([Medium("image", own[None, None])])[0][3], model.bridges["image"].own)
     with pytest.raises(UsageError, match="takes image, lines, not audio"):
-        model.medium_tokens(Medium("audio", torch.zeros(1, 1, 40)))
+        model.encode([Medium("audio", torch.zeros(1, 1, 40))])[0]
 
 
 @torch.no_grad()
 def test_the_largest_and_the_smallest_of_several_things_are_named_behind_these_words():
     model = seeing()
     two = torch.stack([thing(3, (0.1, 0.1, 0.2, 0.2)), thing(4, (0.3, 0.3, 0.9, 0.9))])
-    tokens = words(model, model.medium_tokens(Medium("image", two[None])))
+    tokens = words(model, model.encode([Medium("image", two[None])])[0])
     assert tokens[-2 - 26 :][:2] == [30, 4] and tokens[-2 - 13 :][:2] == [31, 3]
     assert tokens[-2 - 26 + 6 :][:3] == [30, 9, 9]
 
@@ -144,8 +144,8 @@ def test_what_only_one_of_two_pictures_shows_is_said_before_its_name():
     there = Medium("image", thing(4, (0.3, 0.3, 0.8, 0.8), 1)[None, None])
     first, second = model.encode([here, there])
     assert words(model, first)[3:5] == [32, 3] and words(model, second)[3:5] == [20, 4]
-    assert torch.equal(model.encode([here])[0], model.medium_tokens(here))  # alone, it isn't compared
-    marks = [tokens[2] for tokens in (model.medium_tokens(there), second)]
+    assert torch.equal(model.encode([here])[0], model.encode([here])[0])  # alone, it isn't compared
+    marks = [tokens[2] for tokens in (model.encode([there])[0], second)]
     added = model.language.added
     assert torch.allclose(marks[1] - marks[0], added[PLACES.medium(1) - 97] - added[PLACES.medium(0) - 97], atol=1e-5)
 
@@ -181,10 +181,10 @@ def test_a_line_of_text_becomes_its_words_with_the_thing_that_it_is_written_unde
     model = seeing()
     line = torch.full((1, 1, LINE_COLUMNS), -1.0)
     line[..., :4], line[..., 4], line[..., OWNER] = 0.5, 17, 0.0
-    assert model.medium_tokens(Medium("lines", line)).shape == (2 + 1 + 1 + 6 + 2, WIDTH)
+    assert model.encode([Medium("lines", line)])[0].shape == (2 + 1 + 1 + 6 + 2, WIDTH)
     line[..., OWNER.start], line[..., OWNER.start + 8] = 3, 1.0  # it is written under the thing with number 3
     colon = int(model.bridges["lines"].colon)
-    named = words(model, model.medium_tokens(Medium("lines", line)))
+    named = words(model, model.encode([Medium("lines", line)])[0])
     place = [-1] * 6
     assert named == [-1, -1, -1, 17, 3, colon, 17, *place, 17, 9, 9, colon, 17, *place, -1, -1]
 
@@ -197,9 +197,31 @@ def test_the_loudest_of_several_sounds_has_that_word_before_its_name():
     bridge.loudest[:] = 33
     rows = torch.zeros(2, 40)
     rows[:, 1:4], rows[:, 24], rows[:, 32] = torch.tensor([[0.1, 0.4, -20.0], [0.5, 0.9, -10.0]]), 3, 1.0
-    both = words(model, model.medium_tokens(Medium("audio", rows[None])))[2:-2]
+    both = words(model, model.encode([Medium("audio", rows[None])])[0])[2:-2]
     assert both == [-1, -1, 3, *[-1] * 5, -1, -1, 33, 3, *[-1] * 5]
-    assert 33 not in words(model, model.medium_tokens(Medium("audio", rows[None, :1])))
+    assert 33 not in words(model, model.encode([Medium("audio", rows[None, :1])])[0])
+
+
+@torch.no_grad()
+def test_a_sound_of_a_film_is_told_what_comes_or_goes_as_it_starts():
+    model = make(
+        video=BridgeConfig("tracks", languages=1, names=5),
+        audio=BridgeConfig("events", languages=1, names=5, words=5),
+    )
+    for bridge in (model.bridges["video"], model.bridges["audio"]):
+        bridge.names.spelling[0, :, 0] = torch.arange(5)
+    model.bridges["audio"].beside[:] = 34
+    tracks = torch.zeros(3, 36)
+    tracks[:, 0], tracks[:, 8] = torch.tensor([1.0, 2.0, 4.0]), 1.0
+    tracks[:, 16:18] = torch.tensor([[0.0, 3.0], [1.25, 3.0], [0.0, 2.25]])  # stays, comes, goes
+    events = torch.zeros(3, 40)
+    events[:, 1], events[:, 3] = torch.tensor([1.0, 2.3, 0.1]), -20.0
+    events[:, 24], events[:, 32] = 3, 1.0
+    film = Medium("video", tracks[None])
+    inside = words(model, model.encode([film, Medium("audio", events[None], within=True)])[1])[2:-2]
+    apart = words(model, model.encode([film, Medium("audio", events[None])])[1])[2:-2]
+    assert [inside[i + 1] for i, token in enumerate(inside) if token == 34] == [2, 4]
+    assert len(inside) == len(apart) + 4 and 34 not in apart
 
 
 PLACES = Places(97)
@@ -302,7 +324,7 @@ def test_a_thing_followed_through_a_video_becomes_its_way_its_name_its_places_an
     row[18:26] = torch.tensor([0.0, 0.0, 0.5, 0.5, 0.5, 0.0, 1.0, 0.5])
     later = row.clone()
     later[0], later[16], later[22:26] = 4, 1.0, row[18:22]
-    tokens = model.medium_tokens(Medium("video", torch.stack([later, row])[None]))
+    tokens = model.encode([Medium("video", torch.stack([later, row])[None])])[0]
     down, still = [44, 3, *[-1] * 4, 44, *[-1] * 7], [40, 4, *[-1] * 4, 40, *[-1] * 7]  # the first to come is first
     assert words(model, tokens) == [-1, -1, -1, *down, -1, *still, -1, -1]
     added = model.language.added

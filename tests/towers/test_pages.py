@@ -116,6 +116,40 @@ def test_what_stands_right_of_a_label_is_its_value():
     assert found[0].box == value.box
 
 
+def test_what_stands_right_below_a_label_with_a_colon_is_its_value():
+    lines = [line("Name:", 0.2, 0.1), line("Date:", 0.2, 0.6), line("Ana", 0.25, 0.1), line("2031", 0.25, 0.6)]
+    found, _ = joined(lines, figures())
+    assert [one.text for one in found] == ["Name: Ana", "Date: 2031"] and found[0].box == lines[2].box
+    far, aside, other = line("Ana", 0.3, 0.1), line("Ana", 0.25, 0.2), line("City:", 0.25, 0.1)
+    for below in (far, aside, other, line("City: Lima", 0.25, 0.1)):
+        assert joined([lines[0], below], figures())[0] == [lines[0], below]
+
+
+def test_words_beside_numbers_in_three_rows_are_labels_and_other_columns_are_not():
+    def column(texts, values, wide=(0.1, 0.1, 0.1)):
+        """Values that end at 0.75, of these widths."""
+        rows = zip(texts, values, (0.2, 0.3, 0.4), wide, strict=True)
+        return [made for t, v, y, w in rows for made in (line(t, y, 0.1), line(v, y, 0.75 - w / 2, w))]
+
+    bill = column(("Tea", "Bread", "Waiter"), ("3.20", "1.10", "Ana"))
+    title = line("Bill", 0.1, 0.1)
+    found, _ = joined([title, *bill], figures())
+    assert [one.text for one in found] == ["Bill", "Tea: 3.20", "Bread: 1.10", "Waiter: Ana"]
+    assert found[1].box == bill[1].box
+    by_right = column(("Tea", "Bread", "Soup"), ("3.20", "11.10", "2.00"), (0.1, 0.2, 0.05))
+    assert len(joined(by_right, figures())[0]) == 3
+    prose = column(("once upon", "a time in", "a far land"), ("there was", "a queen of", "great fame"))
+    numbered = column(("1", "2", "3"), ("3.20", "1.10", "4.00"))
+    for other in (bill[:4], prose, numbered, [*bill[:3], line("x", 0.3, 0.4), *bill[3:]]):
+        assert joined(other, figures())[0] == other
+
+
+def test_a_space_lost_behind_a_label_is_put_back():
+    texts = ("Net:686.84", "Seat: 4B", "12:30", "http://a.org", "Bill to:", "a:b")
+    found, _ = joined([line(text, 0.1 + 0.1 * i, 0.2 + 0.1 * (i % 2)) for i, text in enumerate(texts)], figures())
+    assert [one.text for one in found] == ["Net: 686.84", "Seat: 4B", "12:30", "http://a.org", "Bill to:", "a: b"]
+
+
 def test_what_holds_several_lines_is_the_place_of_none():
     header = (0.0, 0.0, 0.1, 1.0)
     found, left = joined([line("Mail", 0.05, 0.1), line("Edit", 0.05, 0.5)], figures(header))

@@ -26,7 +26,8 @@ class Asked:
     rationale: what the answer is read off, in a few words as the question has them, where it isn't the answer itself.
     named: what is at each place of the evidence, as detectors word it; empty where nobody knows.
     keys: what each is asked by if not by its name, as it stands before the name where it was perceived.
-    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are.
+    along: the scale (`bridges/perceived.SCALES`, `TIMES`) that the places are compared on, if they are; or
+    `rationales.ROW`.
     ranks: what each was perceived to have on it.
     """
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from trenza.align.conversations import Asked, Talk
 from trenza.align.questions import OF_PAIRS
+from trenza.align.rationales import ROW
 from trenza.align.truths import perceived, place
 from trenza.conversation import Box, Evidence, Span
 
@@ -33,13 +34,14 @@ PICTURES = {
     },
 }  # fmt: skip
 # Of one picture. "What is this?" isn't among them: it asks for one thing, and was answered by lists now and then.
+# Nor is "Describe the picture.", which worlds answer with a sentence.
 ONE_PICTURE = {
     "en": (
         "What is in the picture?", "What is in this image?", "What does the picture show?", "What do you see?",
-        "What can you see here?", "What is shown here?", "Describe the picture.", "What's in the picture?",
+        "What can you see here?", "What is shown here?", "What's in the picture?",
         "What is in this photo?", "Say what you see.",
     ),
-    "es": ("¿Qué hay en la imagen?", "¿Qué muestra la imagen?", "¿Qué ves?", "Describe la imagen."),
+    "es": ("¿Qué hay en la imagen?", "¿Qué muestra la imagen?", "¿Qué ves?"),
 }  # fmt: skip
 VIDEOS = {
     "en": ("What is in the video?", "What does the video show?", "What do you see in the video?", "Describe the clip."),
@@ -71,7 +73,8 @@ def _described(talk: Talk, kind: str, rng: random.Random) -> Asked | None:
     if not found:
         return None
     names = tuple(perceived(e.where, talk.truth[part], language) for _, e in found)
-    return Asked(question, ", ".join(dict.fromkeys(name for name, _ in found)), tuple(e for _, e in found), "", names)
+    answer, evidence = ", ".join(dict.fromkeys(name for name, _ in found)), tuple(e for _, e in found)
+    return Asked(question, answer, evidence, "", names, ROW if kind == "image" else "")
 
 
 def _seen(truth: dict[str, Any], part: int) -> Found:

@@ -37,8 +37,9 @@ def _name(thing: Truth) -> str:
 class Known:
     """What a world says of a talk's media, and the words to ask about it with."""
 
-    def __init__(self, talk: Talk, rng: np.random.Generator, absent: list[str]):
-        self.rng, self.absent = rng, absent
+    def __init__(self, talk: Talk, rng: np.random.Generator, absent: list[str], silent: list[str] | None = None):
+        """absent, silent: names of things and of sounds that may be asked for where they aren't."""
+        self.rng, self.absent, self.silent = rng, absent, silent or []
         self.words: Phrases = phrases(talk.language)
         self.truth: tuple[Truth, ...] = talk.truth
         self.counts = [Counter(t["name"] for t in (*m.get("objects", ()), *m.get("sounds", ()))) for m in self.truth]

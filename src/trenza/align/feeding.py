@@ -41,7 +41,8 @@ Imagine = Callable[[int, np.random.Generator], Iterator[Read]]  # so many of `im
 class Words:
     """The chat template's own words around a question about media, and text to tokens.
 
-    opening: before the first question; again: before another, behind an answer and its end.
+    opening: before the first question; again: before another, behind an answer and its end. between: what stands
+    between documents of the language model's own training.
     """
 
     def __init__(self, tokenizer: Tokenizer):
@@ -50,6 +51,7 @@ class Words:
         assert isinstance(before, list) and isinstance(slot, Slot) and isinstance(after, list)
         self.opening, self.after, self.encode = before, after, tokenizer.encode
         self.end = tokenizer.token("<|im_end|>")
+        self.between = tokenizer.token("<|endoftext|>")
         again = tokenizer.prompt([("user", [0]), ("assistant", [1]), ("user", [2])])[4]
         assert isinstance(again, list)
         self.again = again[again.index(self.end) + 1 :]

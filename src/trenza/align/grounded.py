@@ -1,12 +1,13 @@
 """Evidence for who learns from it: boxes where things were perceived, and the ranks that they were told to have.
 
 Boxes are copied from what was perceived, so they have to be there to the bin: from the truth, which is a few bins off
-as detectors are, no copying is learned. What wasn't perceived can't be pointed at, and isn't asked.
+as detectors are, no copying is learned. What wasn't perceived can't be pointed at, and isn't asked;
+nor is what was perceived otherwise than the question or its evidence has it (`supported.py`).
 Times are heard within a tenth of a second, and stay as they are.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from trenza.align.conversations import Asked
+from trenza.align.rationales import ROW
+from trenza.align.supported import supported
 from trenza.bridges.events import EventTokens
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import ObjectTokens, TrackTokens
@@ -27,10 +30,11 @@ from trenza.bridges.perceived import (
     TRACK_COLUMNS,
 )
 from trenza.conversation import WHOLE, Box, Evidence, Span
-from trenza.data.worlds.asking import box_text, point_text
+from trenza.data.worlds.asking import box_text, json_text, point_text
 from trenza.systems.examples import Medium, parts
 
 SAME = 0.15  # of a side or of a second, that a place may be off from where a thing or sound was perceived
+TRACK_BOXES = 3  # of a track, as `TrackTokens.boxes` has them, all tracks' first ones first
 MIDDLE = 0.06  # of a side, that a point may be off from the middle of the box it is given for
 Boxes = Callable[[Tensor], Tensor]
 BOXES: dict[tuple[str, int], Boxes] = {
@@ -47,14 +51,18 @@ def grounded(media: Media, said: Asked) -> Asked | None:
     None where something asked about wasn't perceived, or not as often as it is there. Media that aren't perceived by
     boxes leave it as it is.
     """
-    left = [_boxes(own) for own in parts(media)]
+    own = parts(media)
+    there = [_boxes(some) for some in own]
+    free = [torch.ones(0 if boxes is None else len(boxes), dtype=torch.bool) for boxes in there]
     answer, found = said.answer, []
+    rows: list[int | None] = []
     for e in said.evidence:
-        boxes = left[e.part] if e.part < len(left) else None
+        boxes = there[e.part] if e.part < len(there) else None
         if boxes is None or not isinstance(e.where, Box) or e.where == WHOLE:
             found.append(e)
+            rows.append(None)
             continue
-        nearest = _nearest(boxes, e.where)
+        nearest = _nearest(boxes.where(free[e.part][:, None], torch.inf), e.where)
         if nearest is None:
             return None
         y0, x0, y1, x1 = (round(v, 3) for v in boxes[nearest].clamp(0, 1).tolist())
@@ -62,12 +70,45 @@ def grounded(media: Media, said: Asked) -> Asked | None:
             return None
         answer = _moved(answer, e.where, Box(x0, y0, x1, y1))
         found.append(Evidence(e.part, Box(x0, y0, x1, y1)))
-        left[e.part] = torch.cat([boxes[:nearest], boxes[nearest + 1 :]])
+        rows.append(_row(own[e.part][0], nearest))
+        free[e.part][nearest] = False
     moved = replace(said, answer=answer, evidence=tuple(found))
-    if not said.along or not all(_ranked(own[0]) for own in parts(media)):
+    if not supported(own, moved, rows):
+        return None
+    if said.along == ROW:
+        return _in_row(own, moved, rows)
+    if not said.along or not all(_ranked(some[0]) for some in own):
         return moved
     ranks = ranks_of(media, moved)
     return None if ranks is None else replace(moved, ranks=ranks)
+
+
+def _row(medium: Medium, number: int) -> int | None:
+    """Of a box in what belongs together, by its number there, the object or track that it is of; none of a line."""
+    count, columns = medium.features.flatten(0, 1).shape
+    if columns == TRACK_COLUMNS:
+        return number % count if number < TRACK_BOXES * count else None
+    return number if columns == OBJECT_COLUMNS and number < count else None
+
+
+def _in_row(own: list[list[Medium]], said: Asked, rows: Sequence[int | None]) -> Asked | None:
+    """All that a picture shows in the order in which it was perceived, and named so in the answer.
+
+    None where more was perceived, or names aren't known.
+    """
+    part = said.evidence[0].part
+    there = own[part][0].features.flatten(0, 1) if part < len(own) else torch.zeros(0, 0)
+    if there.shape[1] != OBJECT_COLUMNS:
+        return said
+    numbers = [n for n in rows if n is not None]
+    if len(numbers) < len(there) or len(said.named) != len(rows) or len(numbers) != len(rows):
+        return None
+    across = ObjectTokens.ranks(there)[:, SCALES["across"]]
+    order = sorted(range(len(rows)), key=lambda i: int(across[numbers[i]]))
+    told = tuple(said.named[i] for i in order)
+    before, after = (", ".join(dict.fromkeys(n.strip() for n in names)) for names in (said.named, told))
+    evidence = tuple(said.evidence[i] for i in order)
+    return replace(said, answer=said.answer.replace(before, after), evidence=evidence, named=told)
 
 
 def _ranked(medium: Medium) -> bool:
@@ -93,19 +134,31 @@ def _nearest(there: Tensor, where: Box | Span) -> int | None:
 
 
 def _moved(answer: str, old: Box, new: Box) -> str:
-    """An answer that is a box, or the point in its middle, where the box is now."""
+    """An answer that is a box, or the point in its middle, alone or as a call's x and y, where the box is now."""
     try:
-        numbers = json.loads(answer)
+        told = json.loads(answer)
     except ValueError:
         return answer
-    if not isinstance(numbers, list) or not all(isinstance(v, int | float) for v in numbers):
+    if isinstance(told, dict):
+        spot = told.get("arguments")
+        if isinstance(spot, dict) and {*spot} == {"x", "y"} and _at_middle([spot["x"], spot["y"]], old):
+            x, y = _middle(new)
+            return json_text(told | {"arguments": {"x": round(x, 3), "y": round(y, 3)}})
         return answer
-    if len(numbers) == 4 and box_text(old) == json.dumps([round(v, 3) for v in numbers]):
+    if not isinstance(told, list) or not all(isinstance(v, int | float) for v in told):
+        return answer
+    if len(told) == 4 and box_text(old) == json.dumps([round(v, 3) for v in told]):
         return box_text(new)
-    middles = [((b.x0 + b.x1) / 2, (b.y0 + b.y1) / 2) for b in (old, new)]
-    if len(numbers) == 2 and max(abs(a - b) for a, b in zip(numbers, middles[0], strict=True)) < MIDDLE:
-        return point_text(*middles[1])
-    return answer
+    return point_text(*_middle(new)) if len(told) == 2 and _at_middle(told, old) else answer
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    """x, y."""
+    return (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+
+
+def _at_middle(point: Sequence[float], box: Box) -> bool:
+    return max(abs(a - b) for a, b in zip(point, _middle(box), strict=True)) < MIDDLE
 
 
 def ranks_of(media: Media, said: Asked) -> tuple[int, ...] | None:

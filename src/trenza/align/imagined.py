@@ -6,28 +6,32 @@ it is. And scenes and recordings of several, asked what has to be judged (`drill
 (`page_drills.py`), the only ones that are drawn: these take the most examples.
 """
 
-import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from trenza.align import drills, page_drills
+from trenza.align import (
+    album_drills,
+    crossing_drills,
+    drills,
+    film_drills,
+    listings,
+    page_drills,
+    sound_drills,
+    tallies,
+)
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
+from trenza.align.imagined_media import Truth, truth_of
 from trenza.align.lexicon import Lexicon
 from trenza.align.questions import HINTS, OF_PAIRS
 from trenza.align.simulated import Simulated
 from trenza.align.truths import named, place, things
 from trenza.conversation import WHOLE, Evidence
 from trenza.data.worlds.asking import box_text, point_text
-from trenza.data.worlds.drawing import COLOURS
-from trenza.data.worlds.pictures import pseudoword
 from trenza.systems.abstaining import absent
 from trenza.systems.examples import Medium
-from trenza.towers.objects import EDGE
-from trenza.towers.pages import UNDER
 
 PRESENT = {
     "en": ("Is there {} in the picture?", "Is this {}?", "Do you see {} here?", "Is {} shown?"),
@@ -36,17 +40,14 @@ PRESENT = {
 KINDS = tuple(
     kind
     for kind, times in {
-        "picture": 5, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 7, "album": 4, "recording": 2,
-        "page": 7,
+        "picture": 5, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 7, "album": 4, "tallied": 1,
+        "recording": 3, "recordings": 2, "crossing": 2, "aloud": 1, "moving": 1, "happening": 1, "page": 7,
     }.items()
     for _ in range(times)
 )  # fmt: skip
 ENGLISH = 0.6  # of them
-MOST = 5  # different names in one
-PAINTED = 0.6  # of a scene's things
-LABELLED = 0.25  # of the scenes
-LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a thing
-CHANGED = 0.6  # of two pictures' things one is another
+LONGEST = 5  # words of a name: of longer ones, whole captions, no more than the beginning is perceived
+MOST, MISSING, SILENT = 5, 4, 2  # different names in one; of things and of sounds that aren't in it
 JUDGED: dict[str, tuple[Drill, ...]] = {
     "scene": (drills.side_by_side,) * 3
     + (drills.sizes,) * 2
@@ -54,93 +55,42 @@ JUDGED: dict[str, tuple[Drill, ...]] = {
     + (drills.colours,) * 3
     + (drills.numbers,) * 3
     + (drills.presence,)
-    + (drills.written,) * 3,
-    "album": (drills.which_picture, *(drills.changed,) * 2, drills.same),
-    "recording": (*(drills.order,) * 2, *(drills.loudness,) * 2),
+    + (drills.written,) * 3
+    + (listings.listing,) * 3
+    + (listings.which, listings.caption, tallies.more, tallies.counts, album_drills.same_colour),
+    "album": (
+        drills.which_picture,
+        *(drills.changed,) * 2,
+        drills.same,
+        *(listings.listing_of_one,) * 2,
+        *album_drills.DIFFERING,
+    ),
+    "tallied": (*(album_drills.more_in,) * 3, listings.listing_of_one),
+    "recording": (
+        *(drills.order,) * 2,
+        *(drills.loudness,) * 2,
+        *(listings.heard,) * 2,
+        *(tallies.times,) * 2,
+        tallies.more_often,
+        tallies.sound_counts,
+        *sound_drills.OF_ONE,
+    ),
+    "recordings": sound_drills.OF_TWO,
+    "crossing": crossing_drills.OF_A_NAME,
+    "aloud": (crossing_drills.aloud,) * 2,
+    "moving": film_drills.OF_MOVES,
+    "happening": film_drills.OF_CHANGES,
 }
-SECONDS, FRAMES = 3.0, 12  # of a clip
-Truth = dict[str, Any]
-
-
-def _box(rng: np.random.Generator) -> list[float]:
-    """Most of a picture."""
-    x0, y0 = rng.uniform(EDGE, 0.25, 2)
-    x1, y1 = rng.uniform(0.75, 1 - EDGE, 2)
-    return [float(v) for v in (x0, y0, x1, y1)]
-
-
-def _picture(name: str, rng: np.random.Generator) -> Truth:
-    return {"objects": [{"name": name, "box": _box(rng), "colour": ""}]}
-
-
-def _sound(name: str, said: bool, rng: np.random.Generator) -> Truth:
-    start = float(rng.uniform(0.0, 1.0))
-    end = start + float(rng.uniform(0.3, 2.0))
-    return {"sounds": [{"name": name, "said": said, "start": start, "end": end, "rms": float(rng.uniform(0.02, 0.2))}]}
-
-
-def _video(name: str, rng: np.random.Generator) -> Truth:
-    times = (np.arange(FRAMES) * SECONDS / FRAMES).tolist()
-    return {"times": times, "objects": [{"name": name, "boxes": [_box(rng)] * FRAMES}], "sounds": []}
-
-
-def _small(rng: np.random.Generator) -> list[float]:
-    width, height = rng.uniform(0.12, 0.4, 2)
-    x, y = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
-    return [float(v) for v in (x, y, x + width, y + height)]
-
-
-def _scene(names: list[str], rng: np.random.Generator, several: bool = True) -> Truth:
-    """Each name once; where there may be several, now and then the first more often."""
-    more = int(rng.integers(4)) if several and rng.random() < 0.4 else 0
-    objects: list[Truth] = []
-    for name in [*names, *names[:1] * more]:
-        x0, y0, x1, y1 = box = _small(rng)
-        colour = list(COLOURS)[rng.integers(len(COLOURS))] if rng.random() < PAINTED else ""
-        objects.append({"name": name, "box": box, "size": math.sqrt((x1 - x0) * (y1 - y0)), "colour": colour})
-    if several and rng.random() < LABELLED:
-        for thing in objects[: len(names)]:
-            _label(thing, [other["box"] for other in objects if other is not thing], rng)
-    return {"objects": objects}
-
-
-def _label(thing: Truth, others: list[list[float]], rng: np.random.Generator) -> None:
-    """A word that nobody knows under a thing, where there is room and no other thing is."""
-    wide, high = LABEL
-    x = min(max((thing["box"][0] + thing["box"][2] - wide) / 2, 0.0), 1 - wide)
-    y = thing["box"][3] + float(rng.uniform(0, 0.1))
-    free = all(x + wide < box[0] or x > box[2] or y + high < box[1] or y > box[3] + UNDER for box in others)
-    if y + high < 1 and free:
-        thing |= {"label": pseudoword(rng), "label_box": [x, y, x + wide, y + high]}
-
-
-def _album(names: list[str], rng: np.random.Generator) -> tuple[Truth, Truth]:
-    """Two pictures of the same, or of the same but for one thing."""
-    count = int(rng.integers(2, 4))
-    before = _scene(names[:count], rng, several=False)
-    after = [dict(thing) for thing in before["objects"]]
-    if rng.random() < CHANGED:
-        after[rng.integers(count)] |= {"name": names[count], "colour": ""}
-    return before, {"objects": after}
-
-
-def _recording(names: list[str], said: list[bool], rng: np.random.Generator) -> Truth:
-    """One behind the other, in any order."""
-    sounds, end = [], 0.0
-    for i in rng.permutation(len(names)):
-        start = end + float(rng.uniform(0.1, 0.5))
-        end = start + float(rng.uniform(0.2, 0.9))
-        loud = float(10 ** rng.uniform(-1.7, -0.7))
-        sounds.append({"name": names[i], "said": said[i], "start": start, "end": end, "rms": loud})
-    return {"sounds": sounds}
 
 
 class Asking:
     """Questions about imagined media, in their language."""
 
-    def __init__(self, truth: tuple[Truth, ...], language: str, missing: str, rng: np.random.Generator):
-        self.truth, self.language, self.missing, self.rng = truth, language, missing, rng
-        self.known = Known(Talk("", (), (), truth, language), rng, [missing])
+    def __init__(
+        self, truth: tuple[Truth, ...], language: str, missing: list[str], silent: list[str], rng: np.random.Generator
+    ):
+        self.truth, self.language, self.missing, self.rng = truth, language, missing[0], rng
+        self.known = Known(Talk("", (), (), truth, language), rng, missing, silent)
 
     def one_of(self, some: tuple[str, ...]) -> str:
         return some[self.rng.integers(len(some))]
@@ -202,29 +152,10 @@ class Asking:
         return [drill(self.known) for drill in self.known.shuffled(JUDGED[kind])]
 
 
-def _truth(kind: str, names: list[str], sounds: list[str], rng: np.random.Generator) -> tuple[Truth, ...]:
-    """Of media of one of KINDS, from names of things and of sounds."""
-    match kind:
-        case "picture":
-            return (_picture(names[0], rng),)
-        case "pictures":
-            return (_picture(names[0], rng), _picture(names[1], rng))
-        case "video":
-            return (_video(names[0], rng),)
-        case "voice":
-            return (_sound(names[0], True, rng),)
-        case "sound":
-            return (_sound(sounds[0], False, rng),)
-        case "scene":
-            return (_scene(names[: int(rng.integers(2, 6))], rng),)
-        case "album":
-            return _album(names, rng)
-    said = [bool(rng.random() < 0.5) for _ in range(int(rng.integers(2, 4)))]
-    return (_recording([(names if spoken else sounds)[i] for i, spoken in enumerate(said)], said, rng),)
-
-
 def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Truth, ...], list[Asked]]]:
     """Without end: what imagined media hold, and what is asked of them."""
+    known = [pair for pair in lexicon.names if max(len(name.split()) for name in pair) <= LONGEST]
+    own = [pair for pair in lexicon.sounds if pair in {*known}]  # things' own sounds
     while True:
         language, column = ("en", 0) if rng.random() < ENGLISH else ("es", 1)
         kind = KINDS[rng.integers(len(KINDS))]
@@ -232,12 +163,17 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
             page, about = page_drills.page(language, rng)
             yield (page,), about
             continue
-        *names, missing = (lexicon.names[i][column] for i in rng.choice(len(lexicon.names), MOST + 1, replace=False))
-        sounds = [lexicon.sounds[i][column] for i in rng.choice(len(lexicon.sounds), MOST, replace=False)]
-        truth = _truth(kind, names, sounds, rng)
-        asking = Asking(truth, language, missing, rng)
-        some: list[Asked | None] = asking.judged(kind) if kind in JUDGED else getattr(asking, kind)()
-        asked = {one.question: one for one in some if one is not None}
+        some = rng.choice(len(known), MOST + MISSING, replace=False)
+        names = list(dict.fromkeys(known[i][column] for i in some))
+        names, missing = names[:MOST], names[MOST:]
+        some = rng.choice(len(lexicon.sounds), MOST + SILENT, replace=False)
+        sounds = [lexicon.sounds[i][column] for i in some]
+        sounds, silent = sounds[:MOST], sounds[MOST:]
+        both = [own[i][column] for i in rng.permutation(len(own))[:2]]
+        truth = truth_of(kind, language, names, sounds, both, rng)
+        asking = Asking(truth, language, missing, silent, rng)
+        drilled: list[Asked | None] = asking.judged(kind) if kind in JUDGED else getattr(asking, kind)()
+        asked = {one.question: one for one in drilled if one is not None}
         if asked:  # nothing, where a sound is called as a thing is that is said
             yield truth, list(asked.values())
 

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer as Vocabulary
 from torch import nn
 
-from trenza.bridges.events import LOUD, EventTokens
+from trenza.bridges.events import BESIDE, LOUD, EventTokens
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import EXTREMES, ONLY, WAYS, ObjectTokens, TrackTokens
 from trenza.bridges.perceived import DIGITS, Numerals, spelled
@@ -62,6 +62,7 @@ class Lexicon:
         if isinstance(bridge, EventTokens):
             bridge.words.copy_(spell(self.heard, encode))
             bridge.loudest.copy_(torch.tensor(encode(f" {LOUD}")[:1]))
+            bridge.beside.copy_(torch.tensor(encode(f" {BESIDE}")[:1]))
 
 
 def _spaced(words: Sequence[Sequence[str]], encode: Encode) -> torch.Tensor:

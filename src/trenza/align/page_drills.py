@@ -4,20 +4,31 @@ Reading a value off its label, and a label off what is to be done, take more exa
 A page's labels are asked one by one, so that the page is paid for once.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from trenza.align import layouts
 from trenza.align.conversations import Asked, Talk, talks
 from trenza.align.drills import Known
+from trenza.align.form_questions import of_fields
+from trenza.align.forms import form
+from trenza.align.layouts import titled
 from trenza.align.rationales import higher
 from trenza.align.truths import Thing, place, things
+from trenza.conversation import Box, Evidence
 from trenza.data.worlds.asking import box_text, json_text, point_text
 from trenza.data.worlds.build import OF_SIGNS, world
 from trenza.data.worlds.stock import Stock
 from trenza.errors import UsageError
 
+IMAGINED = 0.4  # of the pages are papers in other layouts than the worlds'
 MOST = 6  # questions more about one page
+TITLE = {
+    "en": ("What is the title?", "What is written at the top?", "Read the title.", "What is this page called?"),
+    "es": ("¿Cuál es el título?", "¿Qué pone arriba?", "Lee el título.", "¿Qué título tiene esta página?"),
+}
 NOTHING = json_text({"name": "done", "arguments": {}})
 
 
@@ -30,17 +41,31 @@ EMPTY = Stock((), (), _silent)  # what pages are drawn from: fonts and phrases a
 
 def page(language: str, rng: np.random.Generator) -> tuple[dict[str, Any], list[Asked]]:
     """What a page never drawn before holds, and what is asked of it."""
+    if rng.random() < IMAGINED:
+        talk = Talk("", (), (), (form(language, rng),), language)
+        return talk.truth[0], list({one.question: one for one in (*_titles(talk, rng), *more(talk, rng))}.values())
     families = list(OF_SIGNS)
     family = families[rng.integers(len(families))]
     drawn = world(int(rng.integers(1 << 31)), 0, "train", EMPTY, (language,), family)
     sides = list(talks(drawn.items))
     talk = sides[rng.integers(len(sides))]
-    asked = {one.question: one for one in (*more(talk, rng), *talk.asked)}
+    talk = replace(talk, truth=(titled(talk.truth[0], language, rng),))
+    asked = {one.question: one for one in (*_titles(talk, rng), *more(talk, rng), *talk.asked)}
     return talk.truth[0], list(asked.values())
 
 
+def _titles(talk: Talk, rng: np.random.Generator) -> list[Asked]:
+    """What a paper or a chart is called; a screen's title is its header's."""
+    truth, own = talk.truth[0], TITLE[talk.language]
+    if "title" not in truth or "elements" in truth:
+        return []
+    x0, y0, x1, y1 = next(box for text, box in layouts.page(truth, rng)[0] if text == truth["title"])
+    where = Evidence(0, Box(x0, y0, x1, y1))
+    return [Asked(own[rng.integers(len(own))], truth["title"], (where,), "", (truth["title"],))]
+
+
 def more(talk: Talk, rng: np.random.Generator) -> list[Asked]:
-    """Up to MOST questions after single labels of a page."""
+    """Up to MOST questions after single labels of a page; of a form also after several."""
     known, truth = Known(talk, rng, []), talk.truth[0]
     labels = things(truth)
     if "elements" in truth:
@@ -48,7 +73,8 @@ def more(talk: Talk, rng: np.random.Generator) -> list[Asked]:
         made = [one for thing in labels for one in ASKED[kinds[thing["name"]]](known, thing, labels)]
     else:
         made = [one for thing in labels for one in (_field if "fields" in truth else _bar)(known, thing, labels)]
-    return known.shuffled(made)[:MOST]
+    several = of_fields(known, labels) if "fields" in truth else []
+    return [*several, *known.shuffled(made)[:MOST]]
 
 
 def _field(known: Known, thing: Thing, labels: list[Thing]) -> list[Asked]:

@@ -1,7 +1,8 @@
 """Plain text beside the media, so that the language doesn't decay: what the pinned model itself said before training.
 
-Questions without media, answered greedily by the language model as it was; the trained one is held to these answers
-(Li & Hoiem 2016, "Learning without Forgetting", section 3). Made once a machine and kept.
+Questions without media, answered greedily by the language model as it was, and passages that it wrote unasked, drawn
+token by token; the trained one is held to both (Li & Hoiem 2016, "Learning without Forgetting", section 3). Drawn as
+likely as they are, passages hold all that it says, not only what it says first. Made once a machine and kept.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from trenza.cache import cache_dir
 from trenza.data.files import whole
@@ -16,7 +18,8 @@ from trenza.systems import batch
 from trenza.systems.examples import Example, Turn
 from trenza.towers.language import LanguageModel
 
-COUNT, LONGEST = 256, 48  # questions; tokens of an answer
+COUNT, LONGEST = 512, 48  # questions, and passages; tokens of an answer
+PASSAGE, SIDE_BY_SIDE = 64, 64  # tokens of a passage; passages drawn at once
 PLACES = (
     "Argentina", "Australia", "Brazil", "Canada", "Chile", "China", "Cuba", "Egypt", "Finland", "France", "Germany",
     "Greece", "India", "Ireland", "Italy", "Japan", "Kenya", "Mexico", "Norway", "Peru", "Poland", "Portugal", "Spain",
@@ -40,22 +43,42 @@ def questions(names: Sequence[str], seed: int, count: int) -> list[str]:
 
 
 def examples(language: LanguageModel, told: str, words, names: Sequence[str], seed: int) -> list[Example]:
-    """Questions and what `language` answers, to be made before it is changed. words: `feeding.Words`.
+    """Questions with what `language` answers, and passages by turns, to be made before it is changed. words:
+    `feeding.Words`.
 
     told: what tells this language model from others.
     """
     asked = questions(names, seed, COUNT)
-    made = hashlib.sha256(repr((told, LONGEST, asked)).encode()).hexdigest()[:24]
+    made = hashlib.sha256(repr((told, LONGEST, PASSAGE, asked)).encode()).hexdigest()[:24]
     file = cache_dir() / "plain" / f"{made}.json"
     prompts = [[*words.opening, *words.encode(q), *words.after] for q in asked]
     if not file.exists():
-        answers = batch.greedy(language, [[p] for p in prompts], words.end, [LONGEST] * len(prompts))
+        said = {
+            "answers": batch.greedy(language, [[p] for p in prompts], words.end, [LONGEST] * len(prompts)),
+            "passages": passages(language, words.between, seed, COUNT),
+        }
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file) as partial:
-            partial.write_text(json.dumps(answers))
-    answers = json.loads(file.read_text())
-    ended = [a if len(a) == LONGEST else [*a, words.end] for a in answers]
-    return [
-        Example(words.opening, (), (Turn([*words.encode(q), *words.after], answer),))
-        for q, answer in zip(asked, ended, strict=True)
-    ]
+            partial.write_text(json.dumps(said))
+    said = json.loads(file.read_text())
+    found = []
+    for question, answer, passage in zip(asked, said["answers"], said["passages"], strict=True):
+        ended = answer if len(answer) == LONGEST else [*answer, words.end]
+        found.append(Example(words.opening, (), (Turn([*words.encode(question), *words.after], ended),)))
+        found.append(Example([], (), (Turn([words.between], passage),)))
+    return found
+
+
+@torch.no_grad()
+def passages(language: LanguageModel, between: int, seed: int, count: int) -> list[list[int]]:
+    """So many of PASSAGE tokens, drawn as likely as `language` finds them. between: what stands between documents."""
+    rng = torch.Generator().manual_seed(seed)
+    found: list[list[int]] = []
+    while len(found) < count:
+        rows = min(SIDE_BY_SIDE, count - len(found))
+        cache, drawn = language.new_cache(rows, PASSAGE), [torch.full((rows, 1), between)]
+        for _ in range(PASSAGE):
+            logits = language.logits(language(language.embed(drawn[-1]), cache)[:, -1]).float()
+            drawn.append(torch.multinomial(logits.softmax(-1), 1, generator=rng))
+        found += torch.cat(drawn[1:], 1).tolist()
+    return found

@@ -117,8 +117,10 @@ TOLD: dict[str, Told] = {
     **dict.fromkeys(("which_on", "which_off"), lambda some, item: spaced(", ".join(t["value"] for t in some))),
     "is_higher": lambda some, item: higher(some),
 }
+ROW = "row"  # no scale: all that a picture shows, in the order in which it stands
 # The scale on which the places of a template's evidence are compared.
 ALONG = {
+    "describe": ROW,
     "is_left": "across", "more_left": "across", "is_above": "down", "more_above": "down", "is_bigger": "size",
     "bigger": "size", "is_before": "time", "first": "time", "is_louder": "loudness", "louder": "loudness",
     **dict.fromkeys(("count", "is_count", "more", "counts"), "number"),

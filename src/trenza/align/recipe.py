@@ -46,7 +46,7 @@ class Recipe(Strict):
     a prompt of examples is nothing new (Flamingo). More a step over all processes, for llava: imagined, conversations
     about media that never were (`imagined.py`), where things are perceived; plain, questions without media, held to
     what the pinned language model says (`plain.py`). start: a trained folder to go on from. places_rate: of the added
-    tokens for places and times.
+    tokens for places and times. workers: processes that make batches ahead, where an accelerator learns from them.
     """
 
     system: str
@@ -67,6 +67,7 @@ class Recipe(Strict):
     shots: Annotated[int, Field(ge=0)] = 0
     imagined: Annotated[int, Field(ge=0)] = 0
     plain: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0)] = 0
     save_every: Positive = 100
     sample_every: Positive = 200
 

@@ -70,4 +70,5 @@ def restore_moments(optimiser: torch.optim.Optimizer, names: dict[Tensor, str], 
     parameters = {name: p for p, name in names.items()}
     for path, value in moments.items():
         name, _, key = path.rpartition("|")
-        optimiser.state[parameters[name]][key] = value
+        parameter = parameters[name]
+        optimiser.state[parameter][key] = value if key == "step" else value.to(parameter.device)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trenza.align import layouts
 from trenza.align.conversations import Talk
 from trenza.bridges.objects import agreed
 from trenza.bridges.perceived import (
@@ -31,9 +32,8 @@ from trenza.towers import figures, pages
 from trenza.towers.objects import inset
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
-# In shares of a page's side: where labels stand, how wide letters are, half a chart's mark and half a switch's knob.
-LABEL_LEFT, LETTER, MARK, KNOB = 0.055, 0.02, 0.008, 0.029
 FIGURE_JITTER = 0.001  # so that what is read off a scale is right, as in pictures
+LETTERS = 1.5  # heights of a line in which its ends may lie
 STEADY = 8  # times less than from thing to thing, a box jumps from frame to frame
 HALF = 0.5
 AMONG, ALONE = (5.0, 1.0), (3.0, 1.5)  # beta's two numbers of how sure a name is: of one of many, of a picture's only
@@ -79,7 +79,7 @@ class Simulated:
         media: list[Medium] = []
         for truth in talk.truth:
             try:
-                media += self.medium(truth, rng)
+                media += self.medium(layouts.titled(truth, talk.language, rng), rng)
             except KeyError:  # nothing a detector could say
                 return ()
         return tuple(media) if len(talk.truth) == len(talk.media) else ()
@@ -93,7 +93,7 @@ class Simulated:
             return [Medium("image", things), self._lines(read, things[0])]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
-        written, shapes = page(truth)
+        written, shapes = layouts.page(truth, rng)
         found = torch.cat([torch.zeros(0, OBJECT_COLUMNS), *(self._figure(kind, box, rng) for kind, box in shapes)])
         read = self._read(written, rng)
         there = torch.cat([torch.tensor([line.box for line in read]), found[:, BOX]])
@@ -167,9 +167,10 @@ class Simulated:
         others[1 if rng.random() < self.errors.wrong_name else 0] = number
         return others, shares
 
-    def _corners(self, box: Sequence[float], rng: np.random.Generator) -> list[float]:
+    def _corners(self, box: Sequence[float], rng: np.random.Generator, most: float = np.inf) -> list[float]:
+        """most: heights that a side counts for at most: where a line ends is a matter of its letters."""
         x0, y0, x1, y1 = box
-        wide, high = x1 - x0, y1 - y0
+        wide, high = min(x1 - x0, most * (y1 - y0)), y1 - y0
         shift = rng.normal(0, self.errors.jitter, 4) * [high, wide, high, wide]
         corners = np.clip(np.array([y0, x0, y1, x1]) + shift, 0, 1)
         return inset(torch.from_numpy(corners)[None])[0].tolist()
@@ -192,7 +193,7 @@ class Simulated:
 
     def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[pages.Line]:
         """In reading order."""
-        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng))) for text, box in written]
+        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng, LETTERS))) for text, box in written]
         return pages.in_reading_order(lines)
 
     def _lines(self, lines: Sequence[pages.Line], things: Tensor) -> Medium:
@@ -203,69 +204,6 @@ def _misread(text: str, rng: np.random.Generator) -> str:
     """The reader knows no accents, mostly."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return plain if rng.random() < WITHOUT_ACCENTS else text
-
-
-# Text and its box x0 y0 x1 y1; a figure's kind (`towers/figures.NAMES`) and box.
-Line = tuple[str, Sequence[float]]
-Figure = tuple[int, Sequence[float]]
-
-
-def page(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
-    """Lines and figures of a drawn page: a form, a chart or a screen. Raises KeyError for another truth."""
-    if "fields" in truth:
-        lines: list[Line] = []
-        for label, value in truth["fields"].items():
-            x0, y0, x1, y1 = truth["boxes"][label]
-            right = min(LABEL_LEFT + LETTER * (len(label) + 1), x0)
-            lines += [(f"{label}:", [LABEL_LEFT, y0, right, y1]), (value, [x0, y0, x1, y1])]
-        return lines, []
-    return _chart(truth) if "data" in truth else _screen(truth["elements"])
-
-
-def _chart(truth: dict[str, Any]) -> tuple[list[Line], list[Figure]]:
-    """Its scale of 0 to 105, the names along the other axis, and a bar or a mark for each."""
-    flat, boxes = truth["kind"] == "barh", truth["boxes"]
-    left = 0.24 if flat else 0.13
-    lines: list[Line] = []
-    for value in range(0, 101, 20):
-        wide = LETTER * 0.9 * len(str(value))
-        if flat:
-            x = left + (0.95 - left) * value / 105
-            lines.append((str(value), [x - wide / 2, 0.89, x + wide / 2, 0.94]))
-        else:
-            y = 0.88 - 0.76 * value / 105
-            lines.append((str(value), [left - 0.02 - wide, y - 0.02, left - 0.02, y + 0.02]))
-    for name, (x0, y0, x1, y1) in boxes.items():
-        wide, x, y = LETTER * 0.8 * len(name), (x0 + x1) / 2, (y0 + y1) / 2
-        there = [left - 0.02 - wide, y - 0.03, left - 0.02, y + 0.03]
-        lines.append((name, there if flat else [x - wide / 2, 0.9, x + wide / 2, 0.94]))
-    if truth["kind"] != "line":
-        return lines, [(0, box) for box in boxes.values()]
-    middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes.values()]
-    return lines, [(0, [x - MARK, y - MARK, x + MARK, y + MARK]) for x, y in middles]
-
-
-def _screen(elements: Sequence[dict[str, Any]]) -> tuple[list[Line], list[Figure]]:
-    """Labels and what fields hold; buttons, fields and switches with their knobs."""
-    lines: list[Line] = []
-    shapes: list[Figure] = []
-    for e in elements:
-        kind, state, (x0, y0, x1, y1) = e["kind"], e["state"], e["box"]
-        y = (y0 + y1) / 2
-        wide = LETTER * 1.2 * len(e["label"])
-        middle = (x0 + x1) / 2
-        inside = kind in ("button", "menu")
-        there = (middle - wide / 2, middle + wide / 2) if inside else (LABEL_LEFT, LABEL_LEFT + wide)
-        lines.append((e["label"], [there[0], y - 0.03, there[1], y + 0.03]))
-        if kind == "switch":
-            knob = x1 - 10 / 256 if state == "on" else x0 + 9 / 256
-            shapes += [(1, e["box"]), (1, [knob - KNOB, y - KNOB, knob + KNOB, y + KNOB])]
-            continue
-        if kind != "menu":
-            shapes.append((0, e["box"]))
-        if state:
-            lines.append((state, [x0 + 0.02, y - 0.03, x0 + 0.02 + LETTER * 1.2 * len(state), y + 0.03]))
-    return lines, shapes
 
 
 def _numbers(pairs: Pairs) -> dict[str, int]:

@@ -4,6 +4,7 @@ A batch's loss is the sum of -log p over the answers' tokens of all processes, d
 batch gives the same gradient however it is split.
 """
 
+import copy
 import json
 import math
 import time
@@ -17,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
 from torch import Tensor, nn
 
-from trenza.align import assemble, imagined, plain, saving
+from trenza.align import ahead, assemble, imagined, plain, saving
 from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
@@ -25,6 +26,8 @@ from trenza.errors import TrainingError, UsageError
 from trenza.systems.clip_answers import ClipAnswers
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example
+from trenza.systems.packing import Laid
+from trenza.systems.packing import read as tokens_read
 from trenza.systems.places import LOOKS
 
 CLIP = 1.0
@@ -39,8 +42,8 @@ class Step(nn.Module):
         super().__init__()
         self.system = system
 
-    def forward(self, examples: list[Example]) -> tuple[Tensor, float]:
-        return self.system.loss(examples)
+    def forward(self, batch: Any) -> tuple[Tensor, float]:
+        return self.system.loss(batch)
 
 
 def groups(system: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -90,6 +93,7 @@ class Trainer:
         if recipe.imagined:
             words = parts.lexicon()
             self.feed.imagine = partial(imagined.perceived, words, assemble.simulator(recipe, parts, words))
+        self.lay = _layer(self.system, self.accelerator.device)
         optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
         self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
         self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
@@ -121,7 +125,7 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to be gone on with."""
-        told = self.recipe.model_dump(mode="json", exclude={"out", "save_every", "sample_every"})
+        told = self.recipe.model_dump(mode="json", exclude={"out", "save_every", "sample_every", "workers"})
         return told | {"manifests": self.feed.manifests}
 
     def save(self) -> None:
@@ -151,7 +155,7 @@ class Trainer:
 
         out, main = self.recipe.out, self.accelerator.is_main_process
         out.mkdir(parents=True, exist_ok=True)
-        batches = iter(self.feed)
+        batches = ahead.batches(self.feed, self.lay, self.recipe.workers, self.done, self.recipe.steps)
         board = SummaryWriter(str(out / "tensorboard"), purge_step=self.done) if main else None
         log = (out / "metrics.jsonl").open("a") if main else None
         while self.done < self.recipe.steps:
@@ -171,14 +175,15 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         return out / "model"
 
-    def _one(self, batches: Iterator[list[Example]]) -> dict[str, Any]:
+    def _one(self, batches: Iterator[Any]) -> dict[str, Any]:
         begun = time.perf_counter()
         step, share = self.done, rate(self.done, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * share
-        examples = next(batches)
-        loss, tokens = self.step(examples)
-        both = self.accelerator.reduce(torch.tensor([float(loss.detach()), tokens], dtype=torch.float64))
+        batch = next(batches)
+        loss, tokens = self.step(batch)
+        sums = torch.tensor([float(loss.detach()), tokens], dtype=torch.float64, device=self.accelerator.device)
+        both = self.accelerator.reduce(sums)
         mean = float(both[0] / both[1])
         if not math.isfinite(mean):
             found = saving.latest(self.checkpoints)
@@ -193,7 +198,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         self.done += 1
         seconds = time.perf_counter() - begun
-        read = sum(len(t.question) + len(t.answer) for e in examples for t in e.turns)
+        read = batch.read if isinstance(batch, Laid) else tokens_read(batch)
         return {
             "step": step, "loss": mean, "weight": round(float(both[1]), 2), "conversations": self.recipe.batch,
             "seconds": round(seconds, 3), "tokens_per_second": round(read / seconds, 1), "rate": share,
@@ -203,6 +208,8 @@ class Trainer:
     def _show(self) -> None:
         """Answers to a few training questions, as they come out now, into samples.jsonl."""
         records = self.feed.loader.records
+        on_cpu = self.accelerator.device.type == "cpu"  # one token at a time, an accelerator would be no faster
+        system = self.system if on_cpu else copy.deepcopy(self.system).cpu()
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
@@ -211,11 +218,20 @@ class Trainer:
                 said = next(iter(self.feed.answerable(media, asked)), None)
                 if said is None:
                     continue
-                tokens = self.system.generate(self.feed.example(media, (said,)), self.words.end, LOOKS + 1 + SHOWN)
+                tokens = system.generate(self.feed.example(media, (said,)), self.words.end, LOOKS + 1 + SHOWN)
                 decode = self.tokenizer.decode
                 got = self.places.read(tokens, decode)[0] if self.places else decode(tokens)
                 row = {"step": self.done, "question": said.question, "answer": got, "true": said.answer}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _layer(system: Any, device: torch.device) -> Callable[[list[Example]], Any]:
+    """Who makes of a batch's examples what is learned from, on the CPU, as workers may touch no accelerator."""
+    if not hasattr(system, "laid"):
+        return lambda examples: examples
+    if device.type == "cpu":
+        return system.laid
+    return copy.deepcopy(system, {id(system.language): system.language}).laid  # which language model is never asked
 
 
 def _refuse_unsharded(accelerator: Accelerator) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import LINE_TOKENS, OWNER, RIVALS, Embed, Names, Scales
+from trenza.bridges.perceived import LINE_TOKENS, OWNER, RIVALS, Names, Rows, Token
 
 
 class LineTokens(nn.Module):
@@ -25,16 +25,20 @@ class LineTokens(nn.Module):
         """[K, 4] as y0 x0 y1 x1."""
         return lines[:, :4]
 
-    def forward(self, lines: Tensor, embed: Embed, scales: Scales, medium: Tensor, only: Tensor) -> Tensor:
+    def learned(self) -> Tensor:
+        """As `ObjectTokens.learned`."""
+        return self.mark[None]
+
+    def tokens(self, lines: Tensor, rows: Rows) -> list[Token]:
         """[K, 44] (corners y0 x0 y1 x1, token numbers filled with -1, the owner's rivals and their probabilities, or
-        zeros) to tokens [T, D], float32. medium: as for objects, [D]."""
-        tokens = []
-        colon = embed(self.colon.long()).float()
-        for row in lines:
-            numbers = row[4 : 4 + LINE_TOKENS].long()
-            words, where = embed(numbers[numbers >= 0]).float(), torch.cat(scales.box(row[:4]))
-            owner, chances = row[OWNER].split(RIVALS)
-            owners = self.names(owner, chances, embed) if chances.any() else []
-            tokens.append((self.mark + medium)[None])
-            tokens += [part for name in owners for part in (words, name, colon, words, where)] or [words, where]
-        return torch.cat(tokens) if tokens else lines.new_zeros(0, self.mark.shape[0])
+        zeros) to tokens."""
+        tokens: list[Token] = []
+        colon: Token = [(int(self.colon), 1.0)]
+        for row in lines.tolist():
+            words: list[Token] = [[(int(t), 1.0)] for t in row[4 : 4 + LINE_TOKENS] if t >= 0]
+            where = [part for both in rows.box(row[:4]) for part in both]
+            owner = row[OWNER]
+            owners = self.names.tokens(owner[:RIVALS], owner[RIVALS:]) if any(owner[RIVALS:]) else []
+            tokens.append([(rows.own, 1.0), (rows.medium, 1.0)])
+            tokens += [part for n in owners for part in (*words, *n, colon, *words, *where)] or [*words, *where]
+        return tokens

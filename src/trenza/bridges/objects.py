@@ -1,5 +1,7 @@
 """Objects of pictures, and things followed through videos, as words."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +16,11 @@ from trenza.bridges.perceived import (
     SCALES,
     SCORE,
     STILL,
-    Embed,
+    TRACK_SPAN,
     Names,
     Numerals,
-    Scales,
+    Rows,
+    Token,
     ranked,
 )
 
@@ -27,7 +30,7 @@ CHAIN = 3  # so many times doubled: things that are alike by way of seven others
 EXTREMES = BIGGEST, SMALLEST = "biggest", "smallest"  # of a picture's things
 RANKS = ("left", "above", "bigger", "more")  # what is said of the first on each of SCALES
 ONLY = "only"  # before the name of what no other picture shows
-TRACK_SPAN, FIRST, LAST = slice(16, 18), slice(18, 22), slice(22, 26)
+FIRST, LAST = slice(18, 22), slice(22, 26)  # places of a track
 TRACK_SCORE = 26
 WAYS = ("still", "left", "right", "up", "down")  # of a thing in a video
 
@@ -66,37 +69,44 @@ class ObjectTokens(nn.Module):
         more = ((name[None] == name[:, None]) & (order[None] >= order[:, None])).sum(1, keepdim=True)
         return torch.cat([places, more], 1)
 
-    def forward(self, objects: Tensor, embed: Embed, scales: Scales, medium: Tensor, only: Tensor) -> Tensor:
-        """[K, 30] to tokens [T, D], float32. medium: what evidence in this picture begins with, [D], which each mark
-        is told. only [K]: which are in no other picture."""
-        tokens = []
-        ranks = self.ranks(objects)
-        digits = self.ranking(ranks, embed)
-        keys = embed(self.keys.long()).float()[:, None]
-        for number in ranks[:, SCALES["across"]].argsort().tolist():
-            row = objects[number]
-            corners, middle = scales.box(row[BOX])
-            tokens.append((self.mark[0] + row[SCORE] * self.mark[1] + medium)[None])
-            for name, colour in zip(self.named(row, embed), self.coloured(row[COLOUR], embed), strict=True):
-                before = keys[len(EXTREMES)] if only[number] else colour
-                tokens += [before, name, corners, colour, digits[number], middle]
-        if len(objects) > 1:
-            sizes = ranks[:, SCALES["size"]]
-            for key, number in zip(keys, (sizes.argmin(), sizes.argmax()), strict=False):
-                corners, _ = scales.box(objects[number, BOX])
-                tokens += [part for name in self.named(objects[number], embed) for part in (key, name, corners)]
-        return torch.cat(tokens) if tokens else objects.new_zeros(0, self.own.shape[0])
+    def learned(self) -> Tensor:
+        """The rows of the table that are its own, [n, D]."""
+        return torch.cat([self.mark, self.own[None], self.ranking.kinds])
 
-    def named(self, row: Tensor, embed: Embed) -> list[Tensor]:
+    def tokens(self, objects: Tensor, rows: Rows, only: Sequence[bool]) -> list[Token]:
+        """[K, 30] to tokens. only [K]: which are in no other picture."""
+        tokens: list[Token] = []
+        ranks, things = self.ranks(objects).tolist(), objects.tolist()
+        keys: list[Token] = [[(key, 1.0)] for key in self.keys.tolist()]
+        for number in sorted(range(len(things)), key=lambda i: ranks[i][SCALES["across"]]):
+            row = things[number]
+            corners, middle = rows.box(row[BOX])
+            digits = self.ranking.tokens(ranks[number], rows.own + len(self.mark) + 1)
+            tokens.append([(rows.own, 1.0), (rows.own + 1, row[SCORE]), (rows.medium, 1.0)])
+            coloured = self.coloured(row[COLOUR], rows.own + len(self.mark))
+            for name, colour in zip(self.named(row), coloured, strict=True):
+                before = [keys[len(EXTREMES)]] if only[number] else colour
+                tokens += [*before, *name, *corners, *colour, *digits, *middle]
+        if len(things) > 1:
+            sizes = [rank[SCALES["size"]] for rank in ranks]
+            for key, number in zip(keys, (sizes.index(min(sizes)), sizes.index(max(sizes))), strict=False):
+                corners, _ = rows.box(things[number][BOX])
+                tokens += [part for name in self.named(things[number]) for part in (key, *name, *corners)]
+        return tokens
+
+    def named(self, row: Sequence[float]) -> list[list[Token]]:
         """A thing's name in each language, from the rivals that its row begins with."""
-        return self.names(row[NUMBERS], row[CHANCES], embed)
+        return self.names.tokens(row[NUMBERS], row[CHANCES])
 
-    def coloured(self, shares: Tensor, embed: Embed) -> list[Tensor]:
-        """Probabilities [9] to its colour in each language; one token where its own colours are likeliest."""
-        own, painted = shares[0], shares[1:]
-        likeliest = painted.argsort(descending=True)
-        words = self.colours(likeliest, painted[likeliest], embed)
-        return [(own * self.own + (1 - own) * word[0])[None] if shares.argmax() == 0 else word for word in words]
+    def coloured(self, shares: Sequence[float], own: int) -> list[list[Token]]:
+        """Probabilities [9] to its colour in each language; one token where its own colours, of row `own`, are
+        likeliest."""
+        itself, *painted = shares
+        likeliest = sorted(range(COLOURS), key=lambda i: -painted[i])
+        words = self.colours.tokens(likeliest, [painted[i] for i in likeliest])
+        if itself < max(painted):
+            return words
+        return [[[(own, itself), *((token, (1 - itself) * share) for token, share in word[0])]] for word in words]
 
 
 class TrackTokens(nn.Module):
@@ -131,20 +141,28 @@ class TrackTokens(nn.Module):
             return 0
         return (2 if across > 0 else 1) if abs(across) > abs(down) else (4 if down > 0 else 3)
 
-    def forward(self, objects: Tensor, embed: Embed, scales: Scales, medium: Tensor, only: Tensor) -> Tensor:
-        """[K, 36] to tokens [T, D], float32."""
-        tokens = []
-        ranks = self.ranks(objects)
-        digits = self.ranking(ranks, embed)
-        for number in ranks[:, 0].argsort().tolist():
-            row = objects[number]
-            there = scales.place(self.boxes(row[None])[0])
-            where = torch.cat([digits[number], scales.time(row[TRACK_SPAN]), scales.place(row[LAST])])
-            ways = self.ways(torch.tensor([self.way(row)]), torch.ones(1), embed)
-            tokens.append((self.mark[0] + row[TRACK_SCORE] * self.mark[1] + medium)[None])
-            for name, way in zip(self.names(row[NUMBERS], row[CHANCES], embed), ways, strict=True):
-                tokens += [way, name, there, way, where]
-        return torch.cat(tokens) if tokens else objects.new_zeros(0, self.mark.shape[1])
+    def learned(self) -> Tensor:
+        """As `ObjectTokens.learned`."""
+        return torch.cat([self.mark, self.ranking.kinds])
+
+    def tokens(self, objects: Tensor, rows: Rows) -> list[Token]:
+        """[K, 36] to tokens."""
+        tokens: list[Token] = []
+        ranks = self.ranks(objects).tolist()
+        for number in sorted(range(len(objects)), key=lambda i: ranks[i][0]):
+            row = objects[number].tolist()
+            there = [rows.place(v) for v in self.boxes(objects[number][None])[0].tolist()]
+            digits = self.ranking.tokens(ranks[number], rows.own + len(self.mark))
+            where = [*digits, *map(rows.time, row[TRACK_SPAN]), *map(rows.place, row[LAST])]
+            ways = self.ways.tokens([self.way(objects[number])], [1.0])
+            tokens.append([(rows.own, 1.0), (rows.own + 1, row[TRACK_SCORE]), (rows.medium, 1.0)])
+            for name, way in zip(self.named(row), ways, strict=True):
+                tokens += [*way, *name, *there, *way, *where]
+        return tokens
+
+    def named(self, row: Sequence[float]) -> list[list[Token]]:
+        """As `ObjectTokens.named`."""
+        return self.names.tokens(row[NUMBERS], row[CHANCES])
 
 
 def only_here(pictures: list[Tensor]) -> list[Tensor]:

@@ -26,6 +26,7 @@ NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
 BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4
 COLOUR = slice(SCORE + 1, OBJECT_COLUMNS)
 TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
+TRACK_SPAN = slice(2 * RIVALS, 2 * RIVALS + 2)  # when it comes and goes
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
 LINE_TOKENS = 24
@@ -36,21 +37,28 @@ STILL = 0.04  # of a side: what moves less stays where it is
 SCALES = {"across": 0, "down": 1, "size": 2, "number": 3}  # that a picture's things have ranks on
 TIMES = {"time": 0, "loudness": 1, "number": 2}  # that a sound's events have
 
-Embed = Callable[[Tensor], Tensor]  # token numbers [...] to embeddings [..., D]
-Scale = Callable[[Tensor], Tensor]  # coordinates in 0..1, or seconds, [n] to embeddings [n, D]
+Token = list[tuple[int, float]]  # what a token is made of: rows of the one table, each with its share
+Scale = Callable[[float], Token]  # a coordinate in 0..1, or seconds
 
 
 @dataclass(frozen=True)
-class Scales:
-    """How places and times become embeddings."""
+class Rows:
+    """Rows of the one table that tokens are sums of: the words of a vocabulary come first, by their numbers.
+
+    So tokens are laid out without weights, where they are learned as where they are used, and a whole batch of them is
+    one weighted gathering. place, time: of what is between two words for places, so much of each. own: the first row of
+    what a bridge has learned. medium: what evidence in this medium begins with.
+    """
 
     place: Scale
     time: Scale
+    own: int
+    medium: int
 
-    def box(self, corners: Tensor) -> tuple[Tensor, Tensor]:
+    def box(self, corners: Sequence[float]) -> tuple[list[Token], list[Token]]:
         """y0 x0 y1 x1 to the corners' tokens, and the middle's y and x, for who is asked to point."""
-        four, middle = self.place(torch.cat([corners, (corners[:2] + corners[2:]) / 2])).split([4, 2])
-        return four, middle
+        y0, x0, y1, x1 = corners
+        return [self.place(v) for v in corners], [self.place((y0 + y1) / 2), self.place((x0 + x1) / 2)]
 
 
 def spelled(texts: Sequence[str], encode: Callable[[str], list[int]]) -> Tensor:
@@ -66,14 +74,21 @@ class Names(nn.Module):
         self.register_buffer("spelling", torch.full((languages, names, SLOTS), NONE, dtype=torch.int32))
         self.spelling: Tensor
 
-    def forward(self, numbers: Tensor, shares: Tensor, embed: Embed) -> list[Tensor]:
-        """Rivals' numbers [R] and probabilities [R] to tokens [T, D] in each language, as the first is spelled."""
-        rows = self.spelling[:, numbers.long()].long()  # [languages, R, SLOTS]
-        there = rows != NONE
-        weight = (shares / shares.sum().clamp(min=1e-6))[None, :, None] * there
-        tokens = (embed(rows.clamp(min=0)).float() * weight[..., None]).sum(1)  # [languages, SLOTS, D]
-        tokens = tokens / weight.sum(1).clamp(min=1e-6)[..., None]
-        return [own[kept] for own, kept in zip(tokens, there[:, 0], strict=True)]
+    def tokens(self, numbers: Sequence[float], shares: Sequence[float]) -> list[list[Token]]:
+        """Rivals' numbers [R] and probabilities [R] to tokens in each language, as many as the first is spelled
+        with."""
+        chosen = self.spelling[:, torch.tensor(numbers).long()].tolist()  # [languages, R, SLOTS]
+        made = []
+        for rivals in chosen:
+            own: list[Token] = []
+            for first, *others in zip(*rivals, strict=True):
+                if first == NONE:
+                    break
+                there = [(t, s) for t, s in zip((first, *others), shares, strict=True) if t != NONE and s > 0]
+                whole = max(sum(s for _, s in there), 1e-6)
+                own.append([(t, s / whole) for t, s in there])
+            made.append(own)
+        return made
 
 
 def ranked(keys: Tensor) -> Tensor:
@@ -96,7 +111,10 @@ class Numerals(nn.Module):
         self.words: Tensor
         self.kinds = nn.Parameter(torch.randn(len(says), width) * 0.1)
 
-    def forward(self, numbers: Tensor, embed: Embed) -> Tensor:
-        """Numbers of each kind, [K, kinds], to a digit each, [K, kinds, D]; past nine it is nine."""
-        digits = embed(self.digits[numbers.clamp(max=DIGITS - 1)].long()).float()
-        return digits + embed(self.words.long()).float() + self.kinds
+    def tokens(self, numbers: Sequence[int], first: int) -> list[Token]:
+        """A number of each kind to a digit each; past nine it is nine. first: the row of the first of `kinds`."""
+        digits, words = self.digits.tolist(), self.words.tolist()
+        return [
+            [(digits[min(number, DIGITS - 1)], 1.0), (word, 1.0), (first + kind, 1.0)]
+            for kind, (number, word) in enumerate(zip(numbers, words, strict=True))
+        ]

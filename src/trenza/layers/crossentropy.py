@@ -22,4 +22,5 @@ def chunked(logits: Callable[[Tensor], Tensor], states: Tensor, targets: Tensor,
         return (scores.logsumexp(-1) * shares.sum(1) - (scores.gather(1, targets) * shares).sum(1)).sum()
 
     pieces = zip(states.split(CHUNK), targets.split(CHUNK), shares.split(CHUNK), strict=True)
-    return torch.stack([checkpoint(part, *piece, use_reentrant=False) for piece in pieces]).sum()
+    # Nothing is drawn, so that no state of random numbers has to be kept: an accelerator would have to stop for it.
+    return torch.stack([checkpoint(part, *p, use_reentrant=False, preserve_rng_state=False) for p in pieces]).sum()

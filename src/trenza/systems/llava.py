@@ -7,14 +7,16 @@ and `lines.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.events import EventTokens
+from trenza.bridges.events import EventTokens, at_once
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import ObjectTokens, TrackTokens, only_here
-from trenza.bridges.perceived import Scales
+from trenza.bridges.perceived import Rows, Token
 from trenza.bridges.projector import Projector, ProjectorConfig
 from trenza.errors import UsageError, WeightsError
 from trenza.layers import masks
@@ -24,10 +26,13 @@ from trenza.systems import places
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, parts
 from trenza.systems.looking import Looking
+from trenza.systems.packing import Laid, mix, on, plain
+from trenza.systems.packing import places as at
 from trenza.systems.places import Places
-from trenza.systems.splice import Piece, splice
+from trenza.systems.splice import Piece
 from trenza.towers.language import LanguageModel
 
+GRIDS = ("linear", "mlp")  # kinds of bridges that take features of cells
 MARKS = 2  # learned tokens before and after each medium
 
 
@@ -70,7 +75,7 @@ class GridBridge(nn.Module):
 
 def make_bridge(config: BridgeConfig, width: int) -> nn.Module:
     """Raises WeightsError for an unknown kind."""
-    if config.kind in ("linear", "mlp"):
+    if config.kind in GRIDS:
         return GridBridge(config, width)
     if config.kind in ("objects", "tracks"):
         return (ObjectTokens if config.kind == "objects" else TrackTokens)(width, config.languages, config.names)
@@ -98,58 +103,93 @@ class Llava(DecoderSystem):
             f"{kind}_{side}": nn.Parameter(torch.randn(MARKS, width) * 0.1)
             for kind in config.bridges for side in ("begin", "end")
         })  # fmt: skip
+        self.begins = self._begins()
+
+    def _begins(self) -> dict[str, int]:
+        """Where in the table each kind's rows begin, and under "" where those of grids' tokens do."""
+        found, at = {}, self.places.base + places.COUNT
+        for kind, bridge in self.bridges.items():
+            found[kind] = at
+            at += 2 * MARKS + (0 if isinstance(bridge, GridBridge) else len(bridge.learned()))  # type: ignore[operator]
+        return found | {"": at}
 
     # --- media to tokens --------------------------------------------------------------------------
 
-    def medium_tokens(self, medium: Medium, part: int = 0, only: Tensor | None = None) -> Tensor:
-        """One medium, of part `part` of all, to tokens [T, D] between its marks. only [K]: which of its things no
-        other picture shows. Raises UsageError for a medium that it can't take."""
-        kind = medium.kind
-        if kind not in self.bridges:
-            raise UsageError(f"this model takes {', '.join(self.bridges)}, not {kind}; train it with that medium")
-        bridge = self.bridges[kind]
-        if self.config.bridges[kind].kind in ("linear", "mlp"):
-            tokens = bridge(medium.features)
-        else:
-            assert self.language.added is not None
-            scales = Scales(self._position, self._time)
-            mark = self.language.added[self.places.medium(part) - self.places.base]
-            rows = medium.features.flatten(0, 1).float()
-            none = torch.zeros(len(rows), dtype=torch.bool)
-            tokens = bridge(rows, self.language.embed, scales, mark, none if only is None else only)
-        return torch.cat([self.marks[f"{kind}_begin"], tokens, self.marks[f"{kind}_end"]])
+    def _told(self, medium: Medium) -> str:
+        """The kind of a medium's bridge. Raises UsageError for a medium that this model can't take."""
+        if medium.kind not in self.bridges:
+            taken = ", ".join(self.bridges)
+            raise UsageError(f"this model takes {taken}, not {medium.kind}; train it with that medium")
+        return self.config.bridges[medium.kind].kind
 
-    def _position(self, values: Tensor) -> Tensor:
-        """Coordinates [n] in 0..1 to [n, D]: between the two nearest places."""
-        assert self.language.added is not None
-        return _between(self.language.added[: places.BINS], values.clamp(0, 1) * (places.BINS - 1))
+    def tokens(self, media: Sequence[Medium]) -> list[list[Token]]:
+        """Of all media of a conversation, in order, what each one's tokens between its marks are made of.
 
-    def _time(self, seconds: Tensor) -> Tensor:
-        assert self.language.added is not None
-        table = self.language.added[places.BINS : places.BINS + places.STEPS]
-        return _between(table, (seconds * 10).clamp(0, places.STEPS - 1))
-
-    def encode(self, media: Sequence[Medium]) -> list[Tensor]:
-        """All media of a conversation, in order: of things it is told what only one of several pictures shows."""
+        Of things it is told what only one of several pictures shows. A grid's tokens are rows at the end of the table,
+        behind those of the media before it. Raises UsageError for a medium that it can't take.
+        """
         pictures = [i for i, m in enumerate(media) if self._told(m) == "objects"]
         only = dict(zip(pictures, only_here([media[i].features.flatten(0, 1) for i in pictures]), strict=True))
         numbered = [part for part, own in enumerate(parts(media)) for _ in own]
-        return [
-            self.medium_tokens(medium, part, only.get(i))
-            for i, (medium, part) in enumerate(zip(media, numbered, strict=True))
-        ]
+        made: list[list[Token]] = []
+        grids = self.begins[""]
+        for number, (medium, part) in enumerate(zip(media, numbered, strict=True)):
+            begin = self.begins[medium.kind]
+            if self._told(medium) in GRIDS:
+                size = medium.features.shape[0] * medium.features.shape[1]
+                own: list[Token] = [[(grids + i, 1.0)] for i in range(size)]
+                grids += size
+            else:
+                rows = Rows(self._position, self._time, begin + 2 * MARKS, self.places.medium(part))
+                found = medium.features.flatten(0, 1).float()
+                bridge: Any = self.bridges[medium.kind]
+                if number in only:
+                    own = bridge.tokens(found, rows, only[number].tolist())
+                elif self._told(medium) == "events":
+                    film = media[number - 1] if medium.within and number else None
+                    own = bridge.tokens(found, rows, self._beside(found, film))
+                else:
+                    own = bridge.tokens(found, rows)
+            marks: list[Token] = [[(begin + i, 1.0)] for i in range(2 * MARKS)]
+            made.append([*marks[:MARKS], *own, *marks[MARKS:]])
+        return made
 
-    def _told(self, medium: Medium) -> str:
-        """The kind of a medium's bridge; none where it has none."""
-        return self.config.bridges[medium.kind].kind if medium.kind in self.config.bridges else ""
+    def _beside(self, events: Tensor, film: Medium | None) -> list[list[list[Token]]]:
+        """Of each event of a film's sound, what the thing that comes or goes with it is called; nothing elsewhere."""
+        if film is None or self._told(film) != "tracks":
+            return [[] for _ in events]
+        tracks = film.features.flatten(0, 1).float()
+        bridge: Any = self.bridges[film.kind]
+        return [[] if i is None else bridge.named(tracks[i].tolist()) for i in at_once(events, tracks)]
+
+    def _position(self, value: float) -> Token:
+        """A coordinate in 0..1: between the two nearest places."""
+        return _between(self.places.base, places.BINS, min(max(value, 0.0), 1.0) * (places.BINS - 1))
+
+    def _time(self, seconds: float) -> Token:
+        first = self.places.base + places.BINS
+        return _between(first, places.STEPS, min(max(seconds * 10, 0.0), places.STEPS - 1.0))
+
+    def _learned(self) -> list[Tensor]:
+        """The table behind the vocabulary: places, then of each kind its marks and what its bridge has learned."""
+        assert self.language.added is not None
+        table: list[Tensor] = [self.language.added]
+        for kind, bridge in self.bridges.items():
+            own = [] if isinstance(bridge, GridBridge) else [bridge.learned()]  # type: ignore[operator]
+            table += [self.marks[f"{kind}_begin"], self.marks[f"{kind}_end"], *own]
+        return table
+
+    def encode(self, media: Sequence[Medium]) -> list[Tensor]:
+        """All media of a conversation, in order, each as tokens [T, D] in float32."""
+        made = self.tokens(media)
+        mixed = mix([token for own in made for token in own], self.places.base)
+        grids = [self.bridges[m.kind](m.features) for m in media if self._told(m) in GRIDS]
+        tokens = mixed.embedded(self.language.embedding.weight, torch.cat([*self._learned(), *grids]))
+        return list(tokens.split([len(own) for own in made]))
 
     def media_tokens(self, media: Sequence[Medium]) -> int:
         """As many as the bridges make."""
-        return sum(len(tokens) for tokens in self.encode(media))
-
-    def trunk(self, example: Example) -> Tensor:
-        """All before the turns, [T, D]."""
-        return splice(self.language.embed, self.prompts([example])[0])
+        return sum(map(len, self.tokens(media)))
 
     def prompts(self, examples: Sequence[Example]) -> list[list[Piece]]:
         """What stands before each example's turns. Its media are encoded together, once for all who have the same."""
@@ -168,7 +208,7 @@ class Llava(DecoderSystem):
         """What may come next: it points at what was perceived, where bridges tell boxes."""
         media = [p for p in example.prefix if isinstance(p, Medium)]
         spans = any(medium.kind in ("audio", "video") for medium in media)
-        if any(self.config.bridges[medium.kind].kind in ("linear", "mlp") for medium in media):
+        if any(self._told(medium) in GRIDS for medium in media):
             return Looking(self.places, self.language.size)
         boxes = [
             torch.cat([self.bridges[m.kind].boxes(rows) for m in own for rows in m.features.float()])  # type: ignore[operator]
@@ -178,42 +218,58 @@ class Llava(DecoderSystem):
 
     # --- learning ---------------------------------------------------------------------------------
 
-    def loss(self, examples: Sequence[Example]) -> tuple[Tensor, float]:
-        """See `System`. All examples are one packed row, without padding."""
-        states, targets = self._predicting(examples)
-        near, shares = self.places.smoothed(targets, [len(turn.answer) for e in examples for turn in e.turns])
-        return chunked(self.language.logits, states, near, shares), float(shares.sum())
+    def loss(self, examples: Sequence[Example] | Laid) -> tuple[Tensor, float]:
+        """See `System`. All examples are one packed row, without padding; it may be laid out before."""
+        laid = examples if isinstance(examples, Laid) else self.laid(examples)
+        words = self.language.embedding.weight
+        grids = [self.bridges[kind](features.to(words.device)) for kind, features in laid.grids]
+        row = laid.mix.embedded(words, torch.cat([*self._learned(), *grids])).to(words.dtype)
+        hidden = self.language(row[None], mask=laid.packed, positions=on(words, laid.positions)[None])
+        states = hidden[0, on(words, laid.predicting)]
+        return chunked(self.language.logits, states, on(words, laid.near), on(words, laid.shares)), laid.weight
 
-    def _predicting(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
-        """States [n, D] that foretell the answers' tokens, and these tokens [n]."""
-        rows: list[Tensor] = []
-        lengths: list[int] = []
-        trees: list[Tensor | None] = []
-        positions: list[Tensor] = []
+    def laid(self, examples: Sequence[Example]) -> Laid:
+        """A batch as numbers: no weight is read, so that other processes can do it ahead."""
+        row: list[Token] = []
+        grids: list[tuple[str, Tensor]] = []
+        cells = 0  # of the grids before
+        trunks: list[int] = []
+        branches: list[list[int]] = []
+        positions: list[int] = []
         predicting: list[int] = []
-        targets: list[int] = []
+        answers = [turn.answer for example in examples for turn in example.turns]
         for example in examples:
-            trunk = self.trunk(example)
-            branches = [[*turn.question, *turn.answer] for turn in example.turns]
-            at = sum(lengths) + len(trunk)
-            rows += [trunk, self.language.embed(torch.tensor([t for b in branches for t in b]))]
-            positions.append(torch.arange(len(trunk)))
-            for turn, branch in zip(example.turns, branches, strict=True):
-                first = at + len(turn.question) - 1
+            media = [piece for piece in example.prefix if isinstance(piece, Medium)]
+            tokens = iter(self._moved(self.tokens(media), cells))
+            own = [(m.kind, m.features) for m in media if self._told(m) in GRIDS]
+            cells += sum(features.shape[0] * features.shape[1] for _, features in own)
+            grids += own
+            begin = len(row)
+            for piece in example.prefix:
+                row += next(tokens) if isinstance(piece, Medium) else plain(piece)
+            trunks.append(len(row) - begin)
+            for turn in example.turns:
+                first = len(row) + len(turn.question) - 1
                 predicting += range(first, first + len(turn.answer))
-                targets += turn.answer
-                positions.append(torch.arange(len(trunk), len(trunk) + len(branch)))
-                at += len(branch)
-            sizes = [len(b) for b in branches]
-            lengths.append(len(trunk) + sum(sizes))
-            trees.append(masks.tree(len(trunk), sizes) if len(sizes) > 1 else None)
-        row = torch.cat(rows)[None]
-        hidden = self.language(row, mask=masks.Packed(lengths, trees), positions=torch.cat(positions)[None])
-        return hidden[0, predicting], torch.tensor(targets)
+                row += plain([*turn.question, *turn.answer])
+            branches.append([len(turn.question) + len(turn.answer) for turn in example.turns])
+            positions += at(trunks[-1], branches[-1])
+        targets = torch.tensor([token for answer in answers for token in answer], dtype=torch.long)
+        near, shares = self.places.smoothed(targets, [len(answer) for answer in answers])
+        return Laid(
+            mix(row, self.places.base), grids, masks.Packed(trunks, branches), np.array(positions),
+            np.array(predicting), near.numpy(), shares.numpy(),
+        )  # fmt: skip
+
+    def _moved(self, media: list[list[Token]], cells: int) -> list[list[Token]]:
+        """Tokens of which those of grids are so many rows further on."""
+        first = self.begins[""]
+        if not cells:
+            return media
+        return [[[(r + cells if r >= first else r, s) for r, s in token] for token in own] for own in media]
 
 
-def _between(table: Tensor, at: Tensor) -> Tensor:
-    """Rows of a table [n, D] at fractional places [m], mixed of their two neighbours."""
-    low = at.floor().long().clamp(max=len(table) - 2)
-    share = (at - low)[:, None]
-    return table[low] * (1 - share) + table[low + 1] * share
+def _between(first: int, count: int, at: float) -> Token:
+    """A fractional place on a scale of `count` rows from `first` on: of its two neighbours, so much of each."""
+    low = min(int(at), count - 2)
+    return [(first + low, 1 - (at - low)), (first + low + 1, at - low)]

@@ -9,7 +9,6 @@ label finds the value as the word that follows: what a bar reads on the chart's 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,12 @@ import torch
 from torch import Tensor
 
 from trenza.bridges.perceived import BOX, LINE_COLUMNS, LINE_TOKENS, NONE, OWNER, RIVALS
+from trenza.towers.written import ALIGNED, Corners, Line, in_reading_order, labelled, paired, spaced
 
-Corners = tuple[float, ...]  # y0 x0 y1 x1 in 0..1
+__all__ = ["Line", "in_reading_order", "labelled"]  # of what is written; the rest is this module's own
+
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3}){0,2}|\d{1,9}")
 TICKS = 3  # numbers on a line that make a scale
-ALIGNED = 0.03  # of a side
 BENT = 0.05  # of its range, that a scale's numbers may be off a straight line
 COARSE = 10  # values a scale spans at least: readings are whole numbers
 MARK = 0.06  # of a side: what is smaller marks a point, and reads at its middle
@@ -30,19 +30,6 @@ LOWEST, HIGHEST = "lowest:", "highest:"  # before the labels of a chart's
 PIXEL = 1 / 256  # of the side that is looked at: a box may be off by so much
 UNDER = 0.15  # of a side, that what is written under a thing may be away from it
 NOTCHES = 4  # of a scale between two of its numbers, that a value within a pixel of one is taken to mean
-
-
-@dataclass(frozen=True)
-class Line:
-    """What is written, and where."""
-
-    text: str
-    box: Corners
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """y, x."""
-        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
 
 @dataclass(frozen=True)
@@ -69,17 +56,6 @@ class Scale:
         if abs(round(value / notch) * notch - value) <= abs(self.slope) * PIXEL:
             value = round(value / notch) * notch
         return max(round(value), 0) if value > -0.5 else None
-
-
-def in_reading_order(lines: Sequence[Line]) -> list[Line]:
-    """Row by row, and from left to right; a row is what stands beside its first line."""
-    rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: line.middle[0]):
-        if rows and line.middle[0] <= rows[-1][0].box[2] and line.box[0] <= rows[-1][0].middle[0]:
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda line: line.box[1])]
 
 
 def scale(lines: Sequence[Line], boxes: Sequence[Corners] = ()) -> Scale | None:
@@ -119,21 +95,13 @@ def joined(lines: Sequence[Line], figures: Tensor) -> tuple[list[Line], Tensor]:
     kept = [i for i in range(len(boxes)) if i not in taken]
     ticks = own.ticks if own and found else frozenset()
     left = [i for i, line in enumerate(lines) if i not in told and line not in ticks]
-    for i, j in pairwise(left):  # "label:" and what stands right of it
-        label, value = lines[i], lines[j]
-        level = abs(label.middle[0] - value.middle[0]) < ALIGNED and value.box[1] >= label.box[3] - ALIGNED
-        if level and label.text.endswith(":") and not value.text.endswith(":") and not {i, j} & {*found}:
-            found[i] = Line(labelled(label.text, value.text), value.box)
-            told.add(j)
+    for i, j in paired(lines, left, {*found}, tables=own is None).items():
+        found[i] = Line(labelled(lines[i].text, lines[j].text), lines[j].box)
+        told.add(j)
     rest = [i for i, line in enumerate(lines) if i not in told and line not in ticks]
     if ticks:  # a chart's data stand before its title
         rest.sort(key=lambda i: i not in found)
-    return [found.get(i, lines[i]) for i in rest], figures[kept]
-
-
-def labelled(label: str, value: object) -> str:
-    """A label with what is read for it, as one text."""
-    return f"{label.removesuffix(':')}: {value}"
+    return [found.get(i) or spaced(lines[i]) for i in rest], figures[kept]
 
 
 def under(thing: str, word: str) -> str:

@@ -1,0 +1,41 @@
+"""Batches made ahead of the training by other processes: an accelerator learns from one faster than one core makes it.
+
+A batch depends on nothing but its place in the data (`feeding.py`), so the training is the same with any number of
+workers.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from trenza.align.feeding import Feed
+from trenza.systems.examples import Example
+
+EACH = 4  # batches that a worker is ahead
+
+
+class Steps(Dataset):
+    """The batch of each step, as `lay` lays it out."""
+
+    def __init__(self, feed: Feed, lay: Callable[[list[Example]], Any]):
+        self.feed, self.lay = feed, lay
+
+    def __getitem__(self, step: int) -> Any:
+        self.feed.loader.position = step * self.feed.loader.batch
+        return self.lay(next(iter(self.feed)))
+
+
+def batches(feed: Feed, lay: Callable[[list[Example]], Any], workers: int, first: int, steps: int) -> Iterator[Any]:
+    """The batches from step `first` to before `steps`, in order. `feed.loader` stands behind the last one given."""
+    if not workers:
+        yield from map(lay, feed)
+        return
+    # Workers are forked, so that they share what is loaded; they touch no accelerator.
+    made = DataLoader(
+        Steps(feed, lay), batch_size=None, sampler=range(first, steps), num_workers=workers, prefetch_factor=EACH,
+        multiprocessing_context="fork",
+    )  # fmt: skip
+    for step, batch in enumerate(made, first):
+        feed.loader.position = (step + 1) * feed.loader.batch
+        yield batch
