@@ -145,9 +145,33 @@ def test_words_beside_numbers_in_three_rows_are_labels_and_other_columns_are_not
 
 
 def test_a_space_lost_behind_a_label_is_put_back():
-    texts = ("Net:686.84", "Seat: 4B", "12:30", "http://a.org", "Bill to:", "a:b")
-    found, _ = joined([line(text, 0.1 + 0.1 * i, 0.2 + 0.1 * (i % 2)) for i, text in enumerate(texts)], figures())
-    assert [one.text for one in found] == ["Net: 686.84", "Seat: 4B", "12:30", "http://a.org", "Bill to:", "a: b"]
+    kept = ("Seat: 4B", "12:30", "http://a.org", "Bill to:", "a:b", "localhost:8080", "Ab:cd:ef", "mailto:a@b.org")
+    texts = ("Net:686.84", "Web:https://a.org", *kept)
+    found, _ = joined([line(text, 0.1 * i, 0.2 + 0.1 * (i % 2)) for i, text in enumerate(texts)], figures())
+    assert [one.text for one in found] == ["Net: 686.84", "Web: https://a.org", *kept]
+
+
+def test_what_only_looks_like_a_labels_value_is_left_where_it_is():
+    items = [line(t, 0.3 + 0.06 * i, 0.1) for i, t in enumerate(("Tea", "Bread", "Soup"))]
+    prices = [line(t, 0.3 + 0.06 * i, 0.7) for i, t in enumerate(("2.50", "3.00", "4.00"))]
+    rows = [one for row in zip(items, prices, strict=True) for one in row]
+    assert read([line("Items:", 0.24, 0.1), *rows]) == ["Items:", "Tea: 2.50", "Bread: 3.00", "Soup: 4.00"]
+    headed = [line("Item", 0.24, 0.1), line("Price", 0.24, 0.55), *rows]
+    assert read(headed) == ["Item", "Price", "Tea: 2.50", "Bread: 3.00", "Soup: 4.00"]
+    single = [line("Name:", 0.3, 0.1), line("Total", 0.36, 0.1), line("9.50", 0.36, 0.7)]
+    askew = [line("Total:", 0.3, 0.1), line("12.00", 0.335, 0.7), line("Thank you", 0.36, 0.1)]
+    listed = [line("Contains:", 0.3, 0.1), line("flour", 0.36, 0.1), line("sugar", 0.42, 0.1), line("salt", 0.48, 0.1)]
+    beside = [line("Name:", 0.3, 0.1), line("Age: 30", 0.3, 0.5)]
+    subtotal = [line("Notes:", 0.3, 0.1), line("Subtotal", 0.3, 0.4), line("10.00", 0.3, 0.7)]
+    letter = [("Maria Lopez", "INV-0012"), ("Mill Lane", "2024-05-01"), ("Springfield", "PO 88312")]
+    head = [line(t, 0.1 + 0.06 * i, x) for i, row in enumerate(letter) for t, x in zip(row, (0.1, 0.7), strict=True)]
+    card = [line("1,204", 0.1, 0.1), line("Users:", 0.15, 0.1), line("37", 0.22, 0.1), line("Orders:", 0.27, 0.1)]
+    for lines in (single, askew, listed, beside, subtotal, head, card):
+        assert read(lines) == [one.text for one in lines]
+
+
+def read(lines):
+    return [one.text for one in joined(in_reading_order(lines), figures())[0]]
 
 
 def test_what_holds_several_lines_is_the_place_of_none():

@@ -87,20 +87,6 @@ COMPANIES = ("Lopez Ltd", "Nova Foods", "Casa Verde", "Blue Mill", "Kato & Co", 
 MEDICINES = ("Ibuprofen", "Amoxil", "Aspirin", "Cetirin", "Panadol", "Omepral", "Vitamin C", "Lanvis")
 STREETS = {"en": ("Oak Street", "Mill Lane", "High Road", "Lake View"), "es": ("Calle Sol", "Av. Norte", "Plaza Real")}
 SURNAMES = ("Ruiz", "Baker", "Khan", "Silva", "Lund", "Rossi", "Sato", "Grant", "Weber", "Costa", "Novak", "Ortega")
-DIGITAL = (
-    "amount",
-    "code",
-    "date",
-    "percent",
-    "time",
-    "count",
-    "seat",
-    "weight",
-    "phone",
-    "postcode",
-    "height",
-    "dose",
-)
 
 
 def value(sort: str, language: str, rng: np.random.Generator) -> str:

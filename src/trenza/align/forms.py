@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from trenza.align.form_words import DIGITAL, NOTES, PAPERS, value
+from trenza.align.form_words import NOTES, PAPERS, value
+from trenza.towers.written import tabular
 
 LAYOUTS = ("beside", "beside", "right", "line", "above", "columns", "columns above", "table")
 MOST, FEW = 7, 3  # fields; a table has at least so many, so that it is one
@@ -61,9 +62,9 @@ def form(language: str, rng: np.random.Generator) -> dict[str, Any]:
         layout = LAYOUTS[rng.integers(len(LAYOUTS))]
         count = int(rng.integers(FEW if layout == "table" else 2, MOST + 1))
         chosen = [list(labels)[i] for i in rng.permutation(len(labels))[:count]]
-        if layout == "table" and 2 * sum(labels[label] in DIGITAL for label in chosen) < len(chosen):
-            continue
         fields = {label: value(labels[label], language, rng) for label in chosen}
+        if layout == "table" and not tabular(list(fields.values())):
+            continue
         sheet = _Sheet(rng)
         notes = [NOTES[language][i] for i in rng.permutation(len(NOTES[language]))[: int(rng.integers(0, 3))]]
         title = titles[rng.integers(len(titles))] if rng.random() < 0.8 else ""

@@ -11,7 +11,10 @@ from trenza.bridges.vocabulary import SLOTS
 
 LOUD = "loud"  # before the name of the loudest of several: one token, as its kin aren't
 BESIDE = "with"  # before the name of the thing that comes or goes as a sound of a film starts
-AT_ONCE = 0.35  # seconds between the two at most: a film is seen every 0.2 s or so
+AT_ONCE = 0.35  # seconds between the two at most in a short film
+LOOKED_AT = (
+    16  # frames of a film, evenly (`systems/perceiving.py`): in a long one that many times a coming is seen late
+)
 
 
 class EventTokens(nn.Module):
@@ -80,10 +83,15 @@ class EventTokens(nn.Module):
 def at_once(events: Tensor, tracks: Tensor) -> list[int | None]:
     """Of a film's events [K, 40], which of its things [L, 36] comes or goes as each starts; None where none does."""
     found: list[int | None] = []
+    heard = float(events[:, 2].max()) if len(events) else 0.0
+    seconds = max([heard, *tracks[:, TRACK_SPAN][:, 1].tolist()])
     for start in events[:, 1].tolist():
         near = {}
-        for number, times in enumerate(tracks[:, TRACK_SPAN].tolist()):
-            near[number] = min((abs(at - start) for at in times if at > 0), default=inf)  # at 0 nothing comes
+        for number, (comes, goes) in enumerate(tracks[:, TRACK_SPAN].tolist()):
+            # At 0 nothing comes, and what is there when the last sound has ended went with none: mostly it is the end.
+            times = [comes] * (comes > 0) + [goes] * (goes < heard)
+            near[number] = min((abs(at - start) for at in times), default=inf)
         nearest = min(near, key=lambda number: near[number], default=None)
-        found.append(nearest if nearest is not None and near[nearest] <= AT_ONCE else None)
+        close = max(AT_ONCE, seconds / LOOKED_AT)
+        found.append(nearest if nearest is not None and near[nearest] <= close else None)
     return found

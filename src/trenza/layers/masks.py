@@ -156,7 +156,7 @@ def _sees(branch: Tensor) -> Tensor:
     size = branch.shape[1]
     sees = (branch[:, :, None] == branch[:, None]) | (branch[:, None] == 0)
     sees &= torch.ones(size, size, dtype=torch.bool, device=branch.device).tril()
-    sees[:, :, 0] = True  # what stands for nothing sees something, so that it is a number
+    sees[:, :, 0] |= branch == -1  # what stands for nothing sees something, so that it is a number
     return sees[:, None]
 
 

@@ -8,8 +8,13 @@ from itertools import pairwise
 Corners = tuple[float, ...]  # y0 x0 y1 x1 in 0..1
 ALIGNED = 0.03  # of a side
 LABEL = re.compile(r"([^\W\d][^\d:/]*):")  # at a line's beginning
-CLOSE = re.compile(rf"^{LABEL.pattern}(?=[^\s/:])")  # a label and what stands right behind its colon
-TABLED = 3  # rows of words and numbers at least, that labels without a colon are told by
+# A label and what stands right behind its colon; not "mailto:", "localhost:8080", "ab:cd:ef".
+CLOSE = re.compile(r"^([^\W\d][^\d:/.@]*):(?=[^\s/:])(?!.*:(?!//))")
+# What a bill's column holds: amounts with a sign or a unit, or dates.
+AMOUNT = re.compile(r"(?:[^\w\s]{0,2} ?-?|[A-Z]{3} )\d[\d.,]*(?: ?(?:[^\w\s]{1,2}|[^\W\d]{1,4}))?")
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}")
+LISTED = 2  # lines as close below a value as it is below its label, that make it the first of a list
+TABLED, KNOWN = 3, 2  # rows at least, that labels without a colon are told by; amounts or dates among them
 
 
 @dataclass(frozen=True)
@@ -42,67 +47,107 @@ def labelled(label: str, value: object) -> str:
 
 
 def spaced(line: Line) -> Line:
-    """ "label:value" read without the space between them gets it back; times, ratios and addresses have none."""
-    return replace(line, text=CLOSE.sub(r"\1: ", line.text, count=1))
+    """ "Label:value" read without the space between them gets it back; times, ratios and addresses have none."""
+    return replace(line, text=CLOSE.sub(r"\1: ", line.text, count=1)) if line.text[:1].isupper() else line
 
 
 def paired(lines: Sequence[Line], some: Sequence[int], placed: set[int], tables: bool) -> dict[int, int]:
     """Of lines in reading order, by number, the labels with what they label. some: those that may be either; placed:
     those of them that have a place already, between which and another nothing is read. tables: whether words beside
     numbers are labels without a colon, as on a bill."""
+    free = [i for i in some if i not in placed]
     pairs: dict[int, int] = {}
     for i, j in pairwise(some):  # "label:" and what stands right of it
         label, value = lines[i], lines[j]
-        level = abs(label.middle[0] - value.middle[0]) < ALIGNED and value.box[1] >= label.box[3] - ALIGNED
-        if level and label.text.endswith(":") and not value.text.endswith(":") and not {i, j} & {*placed, *pairs}:
-            pairs[i] = j
-    pairs |= _below(lines, [i for i in some if i not in {*placed, *pairs, *pairs.values()}])
+        if label.text.endswith(":") and _right_of(value, label) and not {i, j} & {*placed, *pairs}:
+            beyond = [lines[k] for k in free if k != i and _right_of(lines[k], value)]
+            nearest = min(beyond, key=lambda line: line.box[1], default=label)
+            names = _digits(nearest) and not LABEL.match(nearest.text) and not _digits(value)
+            if not LABEL.match(value.text) and not names:  # no label itself, as "Subtotal" is of what follows it
+                pairs[i] = j
     if tables:
-        pairs |= _tabled(lines, [i for i in some if i not in {*placed, *pairs, *pairs.values()}])
-    return pairs
+        pairs |= _tabled(lines, [i for i in free if i not in {*pairs, *pairs.values()}])
+    return pairs | _below(lines, [i for i in free if i not in {*pairs, *pairs.values()}])
+
+
+def tabular(values: Sequence[str]) -> bool:
+    """Whether words beside a column of these can be its labels: half have digits, KNOWN are amounts or dates."""
+    known = sum(any(kind.fullmatch(text) for kind in (AMOUNT, DATE)) for text in values)
+    return known >= KNOWN and 2 * sum(any(c.isdigit() for c in text) for text in values) >= len(values)
+
+
+def _digits(line: Line) -> bool:
+    return any(c.isdigit() for c in line.text)
+
+
+def _right_of(one: Line, other: Line) -> bool:
+    """Whether it stands on one level with the other and right of it."""
+    return abs(one.middle[0] - other.middle[0]) < ALIGNED and one.box[1] >= other.box[3] - ALIGNED
+
+
+def _aligned(one: Line, other: Line) -> bool:
+    """Whether they begin or end below each other."""
+    return any(abs(one.box[side] - other.box[side]) < ALIGNED for side in (1, 3))
 
 
 def _below(lines: Sequence[Line], some: Sequence[int]) -> dict[int, int]:
     """Of "label:" with nothing beside it, what stands right below it, no further than it is high, and has no label of
-    its own."""
+    its own. Not the first line of a list or of a row, nor what is nearer to what stands below it."""
+    labels = [lines[i] for i in some if LABEL.match(lines[i].text)]
+    unlabelled = [lines[i] for i in some if lines[i] not in labels]
     pairs: dict[int, int] = {}
     for i in some:
         label = lines[i]
+        if not label.text.endswith(":") or any(_beside(other, label) for other in unlabelled):
+            continue
+        high = label.box[2] - label.box[0]
         near = [
             j for j in some
-            if label.text.endswith(":") and not LABEL.match(lines[j].text) and j not in pairs.values()
-            and abs(lines[j].box[1] - label.box[1]) < ALIGNED
-            and lines[j].middle[0] > label.middle[0]
-            and lines[j].box[0] - label.box[2] < label.box[2] - label.box[0]
+            if lines[j] in unlabelled and j not in pairs.values() and _aligned(lines[j], label)
+            and lines[j].middle[0] > label.middle[0] and lines[j].box[0] - label.box[2] < high
         ]  # fmt: skip
-        if near:
-            pairs[i] = min(near, key=lambda j: lines[j].middle[0])
+        if not near:
+            continue
+        found = min(near, key=lambda j: lines[j].middle[0])
+        value, gap = lines[found], lines[found].box[0] - label.box[2]
+        others = [line for line in unlabelled if line is not value]
+        above = [label.box[0] - o.box[2] for o in others if _aligned(o, label) and o.middle[0] < label.middle[0]]
+        step = 1.2 * (value.middle[0] - label.middle[0])
+        on = [o for o in others if _aligned(o, value) and 0 < o.middle[0] - value.middle[0] < LISTED * step]
+        own_above = bool(above) and min(above) < gap - ALIGNED / 6  # a figure over its word, as on a card
+        row = any(_beside(o, value) for o in others) and not any(_right_of(o, label) for o in labels)
+        if len(on) < LISTED and not own_above and not row:
+            pairs[i] = found
     return pairs
 
 
+def _beside(one: Line, other: Line) -> bool:
+    """Whether it stands right of the other and at its height, however little, as on a photograph taken askew."""
+    return one.box[1] >= other.box[3] - ALIGNED and one.box[0] < other.box[2] and other.box[0] < one.box[2]
+
+
 def _tabled(lines: Sequence[Line], some: Sequence[int]) -> dict[int, int]:
-    """Words and numbers beside each other in two columns, as on a bill: rows of two lines, of which most second ones
-    hold digits and no first one does, aligned with each other."""
-    rows: list[list[int]] = []
+    """Words and numbers beside each other in two columns, as on a bill: rows of two lines, aligned with each other,
+    of which most second ones hold digits, some of them amounts or dates, and no first one does."""
+    rows: list[list[Line]] = []
+    numbers = {id(lines[i]): i for i in some}
     for i in some:
-        if rows and abs(lines[rows[-1][0]].middle[0] - lines[i].middle[0]) < ALIGNED / 2:
-            rows[-1].append(i)
+        if rows and abs(rows[-1][0].middle[0] - lines[i].middle[0]) < ALIGNED / 2:
+            rows[-1].append(lines[i])
         else:
-            rows.append([i])
-    runs: list[list[list[int]]] = [[]]
+            rows.append([lines[i]])
+    runs: list[list[list[Line]]] = [[]]
     for row in rows:
-        whole = len(row) == 2 and not any(c.isdigit() or c == ":" for c in lines[row[0]].text)
-        first = [lines[k].box for k in runs[-1][0]] if runs[-1] else [lines[k].box for k in row]
-        own = [lines[k].box for k in row]
-        fits = whole and abs(own[0][1] - first[0][1]) < ALIGNED and own[1][1] > own[0][3]
-        fits = fits and any(abs(own[1][side] - first[1][side]) < ALIGNED for side in (1, 3))
-        if fits:
+        whole = (
+            len(row) == 2 and not any(c.isdigit() or c == ":" for c in row[0].text) and row[1].box[1] > row[0].box[3]
+        )
+        first = runs[-1][0] if runs[-1] else row
+        if whole and abs(row[0].box[1] - first[0].box[1]) < ALIGNED and _aligned(row[1], first[1]):
             runs[-1].append(row)
-        elif runs[-1]:
-            runs.append([])
+        else:
+            runs.append([row] if whole else [])
     found: dict[int, int] = {}
     for run in runs:
-        numbers = sum(any(c.isdigit() for c in lines[value].text) for _, value in run)
-        if len(run) >= TABLED and 2 * numbers >= len(run):
-            found |= {row[0]: row[1] for row in run}
+        if len(run) >= TABLED and tabular([value.text for _, value in run]):
+            found |= {numbers[id(label)]: numbers[id(value)] for label, value in run}
     return found
