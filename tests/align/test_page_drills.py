@@ -16,6 +16,7 @@ from trenza.conversation import WHOLE
 from trenza.data.worlds.phrases import phrases
 from trenza.systems.abstaining import abstained
 from trenza.towers import pages
+from trenza.towers.written import Line, in_reading_order
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +120,8 @@ def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
     )[1])  # fmt: skip
     for number in range(240):
         truth = forms.form(("en", "es")[number % 2], rng)
-        lines = [pages.Line(text, (y0, x0, y1, x1)) for text, (x0, y0, x1, y1) in truth["written"]]
-        joined, _ = pages.joined(pages.in_reading_order(lines), torch.zeros(0, OBJECT_COLUMNS))
+        lines = [Line(text, (y0, x0, y1, x1)) for text, (x0, y0, x1, y1) in truth["written"]]
+        joined, _ = pages.joined(in_reading_order(lines), torch.zeros(0, OBJECT_COLUMNS))
         told = {line.text: line.box for line in joined}
         for thing in things(truth):
             x0, y0, x1, y1 = thing["box"]

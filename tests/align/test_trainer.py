@@ -77,6 +77,17 @@ def test_batches_made_ahead_by_workers_are_those_made_on_the_way_also_when_resum
     assert losses(ahead) == losses(here)
 
 
+def test_what_goes_wrong_in_a_worker_is_told_as_elsewhere(recipe, tmp_path, tiny, monkeypatch):
+    trainer = Trainer(recipes.load(recipe, ["workers=1"]), tiny())
+    monkeypatch.setattr(trainer.feed, "example", lambda *_: (_ for _ in ()).throw(UsageError("its own words")))
+    with pytest.raises(UsageError, match=r"^its own words$"):
+        trainer.run()
+    trainer = Trainer(recipes.load(recipe, ["workers=1", f"out={tmp_path / 'killed'}"]), tiny())
+    monkeypatch.setattr(trainer.feed, "example", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(TrainingError, match=r"a process that makes batches ended .* lower workers"):
+        trainer.run()
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_loss_of_one(recipe, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.systems.test_llava import PLACES, WIDTH, make
+from test_llava import PLACES, WIDTH, make
 
 from trenza.bridges.events import at_once
 from trenza.bridges.objects import WAYS, only_here

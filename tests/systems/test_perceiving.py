@@ -12,7 +12,8 @@ from trenza.bridges.perceived import BOX, LINE_COLUMNS, OWNER
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video
 from trenza.systems.perceiving import Things
-from trenza.towers.pages import Line, rows
+from trenza.towers.pages import rows
+from trenza.towers.written import Line
 
 
 def things() -> Things:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from trenza.bridges.perceived import BOX, LINE_COLUMNS, OBJECT_COLUMNS, OWNER, RIVALS
-from trenza.towers.pages import Line, extremes, in_reading_order, joined, owned, rows, scale, unwritten
+from trenza.towers.pages import extremes, joined, owned, rows, scale, unwritten
+from trenza.towers.written import Line, in_reading_order
 
 
 def figures(*boxes) -> torch.Tensor:

@@ -30,6 +30,7 @@ from trenza.data.worlds.drawing import COLOURS as PALETTE
 from trenza.systems.examples import Medium
 from trenza.towers import figures, pages
 from trenza.towers.objects import inset
+from trenza.towers.written import Line, in_reading_order
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number
 FIGURE_JITTER = 0.001  # so that what is read off a scale is right, as in pictures
@@ -191,12 +192,12 @@ class Simulated:
             rows.append(row)
         return torch.from_numpy(np.stack(rows)).float()[None] if rows else torch.zeros(1, 0, EVENT_COLUMNS)
 
-    def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[pages.Line]:
+    def _read(self, written: Sequence[tuple[str, Sequence[float]]], rng: np.random.Generator) -> list[Line]:
         """In reading order."""
-        lines = [pages.Line(_misread(text, rng), tuple(self._corners(box, rng, LETTERS))) for text, box in written]
-        return pages.in_reading_order(lines)
+        lines = [Line(_misread(text, rng), tuple(self._corners(box, rng, LETTERS))) for text, box in written]
+        return in_reading_order(lines)
 
-    def _lines(self, lines: Sequence[pages.Line], things: Tensor) -> Medium:
+    def _lines(self, lines: Sequence[Line], things: Tensor) -> Medium:
         return Medium("lines", pages.owned(pages.rows(lines, self.words), things)[None], within=True)
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from trenza.conversation import Box, Span
-from trenza.towers.pages import labelled, under
+from trenza.towers.pages import under
+from trenza.towers.written import labelled
 
 SAME = 0.01  # of a side, or of a second
 Thing = dict[str, Any]  # a thing, sound, field, bar or element, by its "name"

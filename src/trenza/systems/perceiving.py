@@ -18,7 +18,7 @@ from trenza.signals.normalise import square
 from trenza.systems.examples import Medium
 from trenza.towers import pages
 from trenza.towers.figures import flat
-from trenza.towers.pages import Line
+from trenza.towers.written import Line, in_reading_order
 
 PIXELS = 256  # a side, of the square that detectors see
 FRAMES = 16  # looked at, of a video, evenly
@@ -50,7 +50,7 @@ class Things:
         if isinstance(signal, Image):
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
-            lines = pages.in_reading_order(self.lines(pixels))
+            lines = in_reading_order(self.lines(pixels))
             found = agreed(self.objects(torch.from_numpy(pixels)[None])[0])
             rows = pages.owned(pages.rows(lines, self.encode), found)
             # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.

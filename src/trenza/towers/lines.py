@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image as Pillow
 
-from trenza.towers.pages import Line
+from trenza.towers.written import Line
 
 MOST = 24  # lines of one picture
 READ_AT = 768  # pixels of the longer side: letters 8 px high on a 256 px screen are read without a fault from here on

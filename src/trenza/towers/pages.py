@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from trenza.bridges.perceived import BOX, LINE_COLUMNS, LINE_TOKENS, NONE, OWNER, RIVALS
-from trenza.towers.written import ALIGNED, Corners, Line, in_reading_order, labelled, paired, spaced
-
-__all__ = ["Line", "in_reading_order", "labelled"]  # of what is written; the rest is this module's own
+from trenza.towers.written import ALIGNED, Corners, Line, labelled, paired, spaced
 
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3}){0,2}|\d{1,9}")
 TICKS = 3  # numbers on a line that make a scale
