@@ -1,7 +1,10 @@
 """Squares of two colours with questions about them, as shards, and a recipe over them."""
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,9 @@ import pytest
 import yaml
 from PIL import Image as Pillow
 
-from trenza.align import assemble
+from trenza.align import assemble, imagined
+from trenza.align.lexicon import Lexicon
+from trenza.align.simulated import Simulated
 from trenza.conversation import Box, Evidence
 from trenza.data.samples import Item, Media
 from trenza.data.shards import write_shard
@@ -69,3 +74,23 @@ def recipe(squares, tmp_path) -> Path:
     }  # fmt: skip
     file.write_text(yaml.safe_dump(document))
     return file
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    """Names that are easily told from other words."""
+    things = [(f"thing{i:02}", f"cosa{i:02}") for i in range(40)]
+    return Lexicon(things, [(f"noise{i:02}", f"ruido{i:02}") for i in range(9)], ["a"] * 9)
+
+
+@pytest.fixture(scope="session")
+def simulated(lexicon) -> Callable[[], Simulated]:
+    """Makes simulated detectors of these names."""
+    return lambda: Simulated(lexicon.names, lexicon.sounds, lambda text: [1, 2], lambda text: [3])
+
+
+@pytest.fixture(scope="session")
+def many(lexicon) -> list:
+    """Imagined media with their questions, with sounds that things have too."""
+    both = replace(lexicon, sounds=[*lexicon.sounds, *lexicon.names[:6]])
+    return list(islice(imagined.made(both, np.random.default_rng(16)), 3000))

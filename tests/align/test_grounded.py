@@ -83,6 +83,18 @@ def test_what_is_asked_by_its_colour_or_has_it_said_was_perceived_in_it():
         assert grounded(picture(coloured(where, blue), coloured(other, blue)), said) is not None
 
 
+def test_a_name_that_is_a_colour_s_too_is_taken_for_the_name():
+    where, blue = Box(0.2, 0.1, 0.6, 0.5), 1 + list(COLOURS).index("blue")
+    heard = torch.zeros(1, 1, EVENT_COLUMNS)
+    heard[..., 2] = 1.0
+    media = (*picture(coloured([0.1, 0.2, 0.5, 0.6], blue)), Medium("audio", heard))
+    both = (Evidence(1, Span(0.0, 1.0)), Evidence(0, where))
+    is_seen = Asked("Is what you hear in the picture?", "yes", both, " orange", (" orange", " orange"))
+    assert grounded(media, is_seen) is not None
+    colour = replace(is_seen, answer="orange")  # what colour is it?
+    assert grounded(media, colour) is None
+
+
 def test_two_things_are_compared_by_the_colours_that_they_were_perceived_in():
     where, other = [0.1, 0.2, 0.5, 0.6], [0.7, 0.7, 0.9, 0.9]
     blue, red = (1 + list(COLOURS).index(c) for c in ("blue", "red"))
@@ -188,6 +200,18 @@ def test_ranks_are_those_of_what_was_perceived_where_the_evidence_is():
     assert ranks_of((shown, LINES), compared("across", first, first)) is None  # one thing perceived for two
     assert ranks_of((Medium("image", torch.zeros(1, 0, OBJECT_COLUMNS)), LINES), compared("size", first)) is None
     assert ranks_of((Medium("image", torch.zeros(1, 49, 352)),), compared("size", first)) is None
+
+
+def test_who_is_compared_the_other_way_round_than_perceived_is_not_asked():
+    rows = torch.zeros(2, EVENT_COLUMNS)
+    rows[:, 1:4] = torch.tensor([[0.1, 0.4, -20.0], [0.5, 0.9, -10.0]])
+    sound = (Medium("audio", rows[None]),)
+    two = Evidence(0, Span(0.1, 0.4)), Evidence(0, Span(0.5, 0.9))  # the second is the louder
+    asked = Asked("?", "no", two, named=(" bell", "cow"), along="loudness")
+    for louder, ranks in ((" bell", None), ("cow", (2, 1)), (" cow, bell", (2, 1)), (" bell, cow", None)):
+        assert ranks_of(sound, replace(asked, rationale=louder)) == ranks
+        assert ranks_of(sound, replace(asked, answer=louder.strip())) == ranks
+    assert ranks_of(sound, asked) == (2, 1)
 
 
 def test_sounds_are_ranked_by_when_they_start_and_how_loud_they_are():

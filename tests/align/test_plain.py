@@ -59,8 +59,6 @@ def test_a_training_takes_some_of_it_each_step(recipe, tiny):
     batches = iter(training.feed)
     first, second = (next(batches)[-4:] for _ in range(2))
     asked = [tuple(e.turns[0].question) for e in (*first, *second)]
-    assert (
-        not any(e.media for e in (*first, *second)) and len(set(asked)) == 4 + 1
-    )  # four questions, and what begins a passage
+    assert not any(e.media for e in (*first, *second)) and len(set(asked)) == 4 + 1  # and what begins a passage
     with pytest.raises(UsageError, match="plain: questions without media are for llava"):
         Trainer(recipes.load(recipe, ["system=blip2_stage1", "plain=4"]), replace(tiny(), lexicon=lambda: LEXICON))

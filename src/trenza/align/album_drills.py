@@ -11,7 +11,7 @@ from trenza.bridges.objects import ONLY
 from trenza.systems.places import MOST_EVIDENCE
 
 Truth = dict[str, Any]
-RARE = 0.3  # of what shows no two things of a colour is asked for them
+RARE = 0.1  # of the scenes that show no two things of a colour, which most are, are asked for them
 ALONE = {
     "en": (
         ("What is only in the first picture?", "What does the first picture have that the second doesn't?",
@@ -96,8 +96,8 @@ def same_colour(known: Known) -> Asked | None:
         twins = [t for t in known.truth[1]["objects"] if t["colour"] and known.counts[1][t["name"]] == 1]
         pairs = [((0, t), (1, other)) for t in painted for other in twins if t["name"] == other["name"]]
     alike = [one["colour"] == other["colour"] for (_, one), (_, other) in pairs]
-    if not any(alike) and known.rng.random() > RARE:
-        return None  # few scenes have two of a colour
+    if not album and not any(alike) and known.rng.random() > RARE:
+        return None  # else a scene's "no" would be foretold by the wording
     holds = known.coin() if len({*alike}) == 2 else any(alike)
     fitting = known.shuffled(pair for pair, same in zip(pairs, alike, strict=True) if same == holds)
     if not fitting:

@@ -168,6 +168,8 @@ def presence(known: Known) -> Asked | None:
 
 def numbers(known: Known) -> Asked | None:
     """How many are there, or is it so many?"""
+    if not known.counts[0]:
+        return None
     name = known.shuffled(known.counts[0])[0]
     count = known.counts[0][name]
     some = sorted((t for t in known.truth[0]["objects"] if t["name"] == name), key=lambda t: middle(t, 0))
@@ -250,12 +252,14 @@ def order(known: Known) -> Asked | None:
 def loudness(known: Known) -> Asked | None:
     """Is one sound louder than another? Or: when is the loudest?"""
     pair = known.two("sounds")
-    if pair is None or pair[0]["rms"] == pair[1]["rms"]:
+    if pair is None:
         return None
     one, two = pair
     loudest, next_ = sorted(known.truth[0]["sounds"], key=lambda s: -s["rms"])[:2]
     if known.rng.random() < WHICH and loudest["rms"] > LOUDER * next_["rms"]:
         return known.asked("loudest", span_text(place(loudest)), loudest, key=LOUD)  # type: ignore[arg-type]
+    if max(one["rms"], two["rms"]) < LOUDER * min(one["rms"], two["rms"]):
+        return None
     louder = named(max(pair, key=lambda s: s["rms"])["name"], known.words.language)
     holds = one["rms"] > two["rms"]
     return known.asked("is_louder", holds, one, two, rationale=louder, x=known.called(one), y=known.called(two))

@@ -26,7 +26,7 @@ from trenza.data.shards import Members, Record, read_shard, write_members
 from trenza.errors import SignalError
 from trenza.systems.examples import Medium
 
-VERSION = 16  # of what is kept: counts up when it changes
+VERSION = 17  # of what is kept: counts up when it changes
 Look = Callable[[list[Talk]], list[tuple[Medium, ...]]]
 AT_ONCE = 16  # talks seen together
 

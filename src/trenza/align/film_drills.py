@@ -19,6 +19,7 @@ AT_SOUND = {
     "es": {"comes": ("¿Qué aparece cuando se oye {x}?", "¿Qué llega cuando empieza {x}?"),
            "goes": ("¿Qué desaparece cuando se oye {x}?", "¿Qué se va cuando empieza {x}?")},
 }  # fmt: skip
+SILENT = 0.6  # of the films in which nothing is heard have no sound track
 TIMES = (np.arange(FRAMES) / FPS).tolist()
 
 
@@ -31,7 +32,12 @@ def moving(names: list[str], rng: np.random.Generator) -> Truth:
         along = np.linspace(1 - side / 2 - 0.02, side / 2 + 0.02, FRAMES)[:: 1 if number == turned else -1]
         middles = [(lane, float(v)) if upright else (float(v), lane) for v in along]
         objects.append({"name": name, "boxes": [_around(x, y, side) for x, y in middles]})
-    return {"times": TIMES, "objects": objects, "sounds": []}
+    return {"times": TIMES, "objects": objects, **nothing_heard(rng)}
+
+
+def nothing_heard(rng: np.random.Generator) -> Truth:
+    """Of a film that has a sound track with nothing on it, or, as many files, has none."""
+    return {} if rng.random() < SILENT else {"sounds": []}
 
 
 def happening(names: list[str], sound: str, said: bool, rng: np.random.Generator) -> Truth:

@@ -161,11 +161,24 @@ def _at_middle(point: Sequence[float], box: Box) -> bool:
     return max(abs(a - b) for a, b in zip(point, _middle(box), strict=True)) < MIDDLE
 
 
+def _foremost(told: Sequence[int], said: Asked) -> bool:
+    """Whether of two that are compared the one with the lower rank is the one that the rationale names first, or that
+    is the answer; so it is of whatever names neither."""
+    if len(told) != 2 or len(said.named) != 2:
+        return True
+    names = [name.strip() for name in said.named]
+    for first, second in ((0, 1), (1, 0)):
+        whole = (names[first], f"{names[first]}, {names[second]}")
+        if (said.rationale or said.answer).strip() in whole and names[0] != names[1]:
+            return told[first] < told[second]
+    return True
+
+
 def ranks_of(media: Media, said: Asked) -> tuple[int, ...] | None:
     """The ranks, up to nine, that things were perceived to have on the scale that they are compared on.
 
-    None where one of them wasn't perceived, or they tell something else than the truth: two of the same rank, or of a
-    name not as many as there are.
+    None where one of them wasn't perceived, or they tell something else than the truth: two of the same rank or the
+    other way round, or of a name not as many as there are.
     """
     own = parts(media)
     told = []
@@ -184,7 +197,7 @@ def ranks_of(media: Media, said: Asked) -> tuple[int, ...] | None:
             return None
         told.append(min(int(ranked[nearest]), DIGITS - 1))
     if said.along != "number":
-        return tuple(told) if len(set(told)) == len(told) else None
+        return tuple(told) if len(set(told)) == len(told) and _foremost(told, said) else None
     counted = [len(list(own)) for _, own in groupby(said.named)]
     wanted = [left for count in counted for left in range(count, 0, -1)]
     return tuple(told) if told == wanted else None

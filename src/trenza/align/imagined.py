@@ -166,6 +166,8 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
         some = rng.choice(len(known), MOST + MISSING, replace=False)
         names = list(dict.fromkeys(known[i][column] for i in some))
         names, missing = names[:MOST], names[MOST:]
+        if not missing:  # several of them have the same Spanish name
+            continue
         some = rng.choice(len(lexicon.sounds), MOST + SILENT, replace=False)
         sounds = [lexicon.sounds[i][column] for i in some]
         sounds, silent = sounds[:MOST], sounds[MOST:]

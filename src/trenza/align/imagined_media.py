@@ -17,7 +17,7 @@ LABEL = (0.16, 0.078)  # of a side: how wide and high what is written under a th
 CHANGED = 0.5  # of two pictures' things one is another
 SECONDS, FRAMES = 3.0, 12  # of a clip
 UNSEEN = 0.5  # of what is heard beside a picture isn't in it
-REPAINTED = 0.5  # of what has a colour in both
+REPAINTED = 4 / 7  # of what has a colour in both; one of eight gets its own again, so that half keep theirs
 REPEATED = 0.5  # of the recordings have a sound more than once
 Truth = dict[str, Any]
 
@@ -41,7 +41,8 @@ def _sound(name: str, said: bool, rng: np.random.Generator) -> Truth:
 
 def _video(name: str, rng: np.random.Generator) -> Truth:
     times = (np.arange(FRAMES) * SECONDS / FRAMES).tolist()
-    return {"times": times, "objects": [{"name": name, "boxes": [_box(rng)] * FRAMES}], "sounds": []}
+    objects = [{"name": name, "boxes": [_box(rng)] * FRAMES}]
+    return {"times": times, "objects": objects, **film_drills.nothing_heard(rng)}
 
 
 def _small(rng: np.random.Generator) -> list[float]:

@@ -1,9 +1,10 @@
 """Questions after all that there is, in the worlds' words and in newcomers': things from left to right, sounds in turn.
 
 Worlds ask "from left to right?" and to describe, and answer with a sentence; who asks what there is gets the names
-alone, as in `described.py`. Each name is said once.
+alone, as in `described.py`. Each name is said once; of sounds as often as they are heard, where their order is asked.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,8 @@ HEARD = {
         "Nombra todo lo que oyes.", "Enumera los sonidos.",
     ),
 }  # fmt: skip
+# What asks for a name as often as it is heard; other wordings ask what there is.
+IN_TURN = re.compile(r"in order|one after the other|en orden|tras otra|^What is said|^¿Qué se dice", re.I)
 SAID = {
     "en": ("Write down what is said, in order.", "What is said?", "List the words that are said."),
     "es": ("Escribe en orden lo que se dice.", "¿Qué se dice?", "Enumera las palabras que se dicen."),
@@ -100,7 +103,9 @@ def heard(known: Known) -> Asked | None:
     said = all(sound["said"] for sound in some)
     told = known.asked("transcript" if said else "sounds", _each(some), *some)
     newcomers: Mapping[str, tuple[str, ...]] = SAID if said else HEARD
-    return told if known.coin() else reworded(known, told, newcomers)
+    told = told if known.coin() else reworded(known, told, newcomers)
+    in_turn = IN_TURN.search(told.question) is not None
+    return replace(told, answer=", ".join(sound["name"] for sound in some)) if in_turn else told
 
 
 def which(known: Known) -> Asked | None:

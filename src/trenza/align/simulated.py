@@ -87,7 +87,10 @@ class Simulated:
 
     def medium(self, truth: dict[str, Any], rng: np.random.Generator) -> list[Medium]:
         if "times" in truth:
-            return [self._tracks(truth, rng), Medium("audio", self._events(truth["sounds"], rng), within=True)]
+            film = self._tracks(truth, rng)
+            if "sounds" not in truth:  # a film without a sound track, as `systems/perceiving.py` has it
+                return [film]
+            return [film, Medium("audio", self._events(truth["sounds"], rng), within=True)]
         if "objects" in truth:
             labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
             things, read = self._objects(truth["objects"], rng), self._read(labels, rng)

@@ -72,7 +72,8 @@ def is_heard(known: Known) -> Asked | None:
     form = known.words.word("said" if said else "sounded", x=missing[0])
     question = known.words.question("is_heard", known.rng, x=form)
     told = missing[0] if said else named(missing[0], known.words.language)
-    return Asked(question, known.words.word("no"), (Evidence(0, Span(0.0, SECONDS)),), "", (told,))
+    end = max([SECONDS, *(s["end"] for s in known.truth[0]["sounds"])])  # all of it, which is longer than a world's
+    return Asked(question, known.words.word("no"), (Evidence(0, Span(0.0, end)),), "", (told,))
 
 
 def which_heard(known: Known) -> Asked | None:

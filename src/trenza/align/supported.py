@@ -52,7 +52,11 @@ def supported(own: Sequence[Sequence[Medium]], said: Asked, places: Sequence[int
             number is None or _fits(rows[e.part], number, "", word)
             for e, number, word in zip(said.evidence, places, each, strict=True)
         )
-    # What is heard names what is seen: the colour is said of the only thing.
+    # What is heard names what is seen: the colour is said of the only thing. "orange" may be what is heard, and then
+    # no colour is the answer.
+    told = said.rationale.strip()
+    if told in {name.strip() for name in said.named} and told != said.answer.strip():
+        return True
     seen = [(e.part, n) for e, n in zip(said.evidence, places, strict=True) if n is not None]
     return len(keys) == 1 or len(seen) != 1 or _fits(rows[seen[0][0]], seen[0][1], "", said.rationale)
 
