@@ -153,7 +153,7 @@ def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
     monkeypatch.setattr(forms, "_laid", lambda sheet, layout, *rest: (
         layouts_drawn.append(layout), laid(sheet, layout, *rest)
     )[1])  # fmt: skip
-    for number in range(240):
+    for number in range(480):
         truth = forms.form(("en", "es")[number % 2], rng)
         lines = [pages.Line(text, (y0, x0, y1, x1)) for text, (x0, y0, x1, y1) in truth["written"]]
         joined, _ = pages.joined(pages.in_reading_order(lines), torch.zeros(0, OBJECT_COLUMNS))
@@ -161,9 +161,28 @@ def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
         for thing in things(truth):
             x0, y0, x1, y1 = thing["box"]
             found[layouts_drawn[-1], told.get(worded(thing, "en")) == (y0, x0, y1, x1)] += 1
-        assert len(joined) <= len(truth["fields"]) + 3  # the title and two notes
-    wrong = {layout: found[layout, False] / found[layout, True] for layout in forms.LAYOUTS}
+        # What is neither a label nor a value stays alone: titles, notes, letterheads, headings and empty fields.
+        own = {text for n, v in truth["fields"].items() for text in (n, f"{n}:", v, f"{n}: {v}")}
+        alone = [text for text, _ in truth["written"] if text not in own]
+        kind = next((kind for kind in ("empty", "headings") if truth[kind]), "other")
+        found[kind, {*alone} <= {*told} and len(joined) == len(truth["fields"]) + len(alone)] += 1
+    wrong = {key: found[key, False] / found[key, True] for key in (*forms.LAYOUTS, "empty", "headings", "other")}
     assert max(wrong.values()) < 0.01, wrong
+    assert min(found[kind, True] for kind in ("empty", "headings")) > 10, found
+
+
+def test_of_empty_fields_and_headings_nothing_is_asked():
+    found, rng = Counter(), np.random.default_rng(14)
+    for number in range(300):
+        language = ("en", "es")[number % 2]
+        truth = forms.form(language, rng)
+        for kind in ("empty", "headings"):
+            for label in truth[kind]:
+                assert label not in truth["fields"] and f"{label}:" in [text for text, _ in truth["written"]]
+                asked = more(Talk("", (), (), (truth,), language), rng)
+                assert not any(label == name.split(":")[0].strip() for one in asked for name in one.named)
+                found[kind] += 1
+    assert min(found["empty"], found["headings"]) > 5, found
 
 
 def _of(words, template: str, thing, **more: str) -> list[str]:

@@ -54,9 +54,11 @@ MISSING = 0.2  # of the questions after some fields ask for one that isn't there
 def of_fields(known: Known, labels: Sequence[Thing]) -> list[Asked]:
     """Three questions after several fields, and two after single ones, of which one isn't there."""
     language = known.words.language
-    missing = known.shuffled(_missing(labels, language))
+    truth = known.truth[0]
+    written = [*(thing["name"] for thing in labels), *truth.get("empty", ()), *truth.get("headings", ())]
+    missing = known.shuffled(_missing(written, language))
     made = [_json(known, labels, missing) for _ in range(2)]
-    if len(labels) <= MOST_EVIDENCE:
+    if len(labels) <= MOST_EVIDENCE and not truth.get("empty"):  # which is a field, and has no value
         made.append(_one_of(known, ALL, _told(known, labels, [thing["name"] for thing in labels])))
     thing = labels[int(known.rng.integers(len(labels)))]
     made.append(_single(known, known.asked("field", thing["value"], thing, x=thing["name"]), thing["name"]))
@@ -107,9 +109,9 @@ def _one_of(known: Known, wordings: Mapping[str, tuple[str, ...]], asked: Asked,
     return replace(asked, question=own[known.rng.integers(len(own))].format(**said))
 
 
-def _missing(labels: Sequence[Thing], language: str) -> list[str]:
+def _missing(written: Sequence[str], language: str) -> list[str]:
     """Labels of other papers, none of which holds one of these, is in one or may mean the same."""
-    there = [thing["name"].casefold() for thing in labels]
+    there = [name.casefold() for name in written]
     same = {other for own in SYNONYMS[language] if {x.casefold() for x in own} & {*there} for other in own}
     every = dict.fromkeys(label for _, own in PAPERS[language] for label in own if label not in same)
     return [x for x in every if not any(x.casefold() in name or name in x.casefold() for name in there)]

@@ -109,6 +109,10 @@ NOTES = {
         "Abierto de 9 a 18", "Firme abajo", "Calle Mayor 12", "Buen viaje",
     ),
 }  # fmt: skip
+HEADINGS = {  # over the rows of a bill
+    "en": ("Items", "Details", "Order", "Charges", "Summary", "Your purchase"),
+    "es": ("Artículos", "Detalle", "Conceptos", "Cargos", "Resumen", "Su compra"),
+}
 COMPANIES = ("Lopez Ltd", "Nova Foods", "Casa Verde", "Blue Mill", "Kato & Co", "Sol Market", "Orbit", "Finn Print")
 MEDICINES = ("Ibuprofen", "Amoxil", "Aspirin", "Cetirin", "Panadol", "Omepral", "Vitamin C", "Lanvis")
 STREETS = {"en": ("Oak Street", "Mill Lane", "High Road", "Lake View"), "es": ("Calle Sol", "Av. Norte", "Plaza Real")}
