@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from trenza.align import forms
+from trenza.align import form_questions, form_words, forms
 from trenza.align.conversations import Talk
+from trenza.align.drills import Known
 from trenza.align.page_drills import more, page
 from trenza.align.truths import place, things, worded
 from trenza.bridges.perceived import OBJECT_COLUMNS
@@ -111,6 +112,41 @@ def test_json_holds_what_is_asked_in_that_order_and_null_for_what_isnt_there(dra
     assert len(sizes) >= 6 and len(gone) == 3 and min(gone.values()) > 5, (sizes, gone)
 
 
+PAGES = (  # what is on a page, and what may be the same and isn't asked for as missing
+    ("en", ("From", "Total", "Net"), ("Origin", "Amount due", "Subtotal", "Balance")),
+    ("en", ("Order no.", "Issued", "Passenger"), ("PO number", "Date", "Name", "Patient")),
+    ("es", ("Desde", "Total", "Vence"), ("Origen", "Importe", "Vencimiento", "Caducidad", "Saldo")),
+    ("es", ("Origen", "Hasta", "Cliente"), ("Desde", "Destino", "Nombre", "Salida")),
+)
+
+
+@pytest.mark.parametrize(("language", "there", "same"), PAGES)
+def test_what_may_be_meant_by_another_label_is_not_said_to_be_missing(language, there, same):
+    labels = [{"name": n, "value": "1", "told": "1", "box": [0.1, 0.1, 0.2, 0.2]} for n in there]
+    known, gone = Known(Talk("", (), (), ({},), language), np.random.default_rng(3), []), Counter()
+    for _ in range(300):
+        for one in form_questions.of_fields(known, labels):
+            gone.update(name.strip() for name, e in zip(one.named, one.evidence, strict=True) if e.where == WHOLE)
+    assert len(gone) > 30 and not {*gone} & {*same, *there}
+
+
+def test_questions_after_labels_are_worded_as_people_speak():
+    found, rng = Counter(), np.random.default_rng(4)
+    for _ in range(150):
+        truth = forms.form("en", rng)
+        for one in more(Talk("", (), (), (truth,), "en"), rng):
+            before, _, label = one.question.partition(" the ")
+            if before in ("What is", "Tell me") and "“" not in label:
+                label = label.rstrip("?.")
+                assert label in form_words.WITH_ARTICLE
+                found[label] += 1
+    assert len(found) > 15 and not {*found} & {"From", "To", "Passenger", "Items", "Tea", "Best before"}
+    labels = [{"name": n, "value": "1", "told": "1", "box": [0.1, 0.1, 0.2, 0.2]} for n in ("Total", "IVA", "Neto")]
+    known = Known(Talk("", (), (), ({},), "es"), rng, [])
+    asked = " ".join(one.question for _ in range(100) for one in form_questions.of_fields(known, labels))
+    assert " e IVA" in asked and " y IVA" not in asked and " y Total" in asked
+
+
 def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
     """By the rules that real pages are read by."""
     laid, found, rng = forms._laid, Counter(), np.random.default_rng(13)
@@ -118,7 +154,7 @@ def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
     monkeypatch.setattr(forms, "_laid", lambda sheet, layout, *rest: (
         layouts_drawn.append(layout), laid(sheet, layout, *rest)
     )[1])  # fmt: skip
-    for number in range(240):
+    for number in range(480):
         truth = forms.form(("en", "es")[number % 2], rng)
         lines = [Line(text, (y0, x0, y1, x1)) for text, (x0, y0, x1, y1) in truth["written"]]
         joined, _ = pages.joined(in_reading_order(lines), torch.zeros(0, OBJECT_COLUMNS))
@@ -126,9 +162,28 @@ def test_labels_of_every_layout_are_perceived_with_their_values(monkeypatch):
         for thing in things(truth):
             x0, y0, x1, y1 = thing["box"]
             found[layouts_drawn[-1], told.get(worded(thing, "en")) == (y0, x0, y1, x1)] += 1
-        assert len(joined) <= len(truth["fields"]) + 3  # the title and two notes
-    wrong = {layout: found[layout, False] / found[layout, True] for layout in forms.LAYOUTS}
+        # What is neither a label nor a value stays alone: titles, notes, letterheads, headings and empty fields.
+        own = {text for n, v in truth["fields"].items() for text in (n, f"{n}:", v, f"{n}: {v}")}
+        alone = [text for text, _ in truth["written"] if text not in own]
+        kind = next((kind for kind in ("empty", "headings") if truth[kind]), "other")
+        found[kind, {*alone} <= {*told} and len(joined) == len(truth["fields"]) + len(alone)] += 1
+    wrong = {key: found[key, False] / found[key, True] for key in (*forms.LAYOUTS, "empty", "headings", "other")}
     assert max(wrong.values()) < 0.01, wrong
+    assert min(found[kind, True] for kind in ("empty", "headings")) > 10, found
+
+
+def test_of_empty_fields_and_headings_nothing_is_asked():
+    found, rng = Counter(), np.random.default_rng(14)
+    for number in range(300):
+        language = ("en", "es")[number % 2]
+        truth = forms.form(language, rng)
+        for kind in ("empty", "headings"):
+            for label in truth[kind]:
+                assert label not in truth["fields"] and f"{label}:" in [text for text, _ in truth["written"]]
+                asked = more(Talk("", (), (), (truth,), language), rng)
+                assert not any(label == name.split(":")[0].strip() for one in asked for name in one.named)
+                found[kind] += 1
+    assert min(found["empty"], found["headings"]) > 5, found
 
 
 def _of(words, template: str, thing, **more: str) -> list[str]:

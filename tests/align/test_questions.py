@@ -1,6 +1,7 @@
 import random
+import re
 
-from trenza.align.questions import HINTS, OPTIONS, PICTURE, request, with_options
+from trenza.align.questions import HINTS, OPTIONS, PICTURE, request, spoken, with_options
 from trenza.data.samples import Item
 from trenza.evaluate import cases
 
@@ -26,3 +27,9 @@ def test_a_share_of_questions_tells_its_choices_and_no_form_is_the_report_card_s
     assert all(with_options("Why?", (), "en", random.Random(n)) == "Why?" for n in range(40))
     item = Item("k", (), "Is it so?", "yes", "verify", "en", "test_seed", ("yes", "no"))
     assert not {cases.asked(cases.pose(item), form) for form in cases.FORMS} & set(told)
+
+
+def test_y_is_e_before_the_sound_of_i():
+    for said in ("«vaca» e «iglesia»", "Neto e IVA", "aguja e hilo", "«pan» y «hielo»", "«ley» y «ola»", "hoy ir"):
+        assert spoken(re.sub(r"\be (?=«?h?i)", "y ", said, flags=re.I), "es") == said
+    assert spoken("x y i", "en") == "x y i"

@@ -6,6 +6,7 @@ from typing import Any
 
 from trenza.align.conversations import Asked
 from trenza.align.drills import Drill, Known
+from trenza.align.questions import spoken
 from trenza.align.rationales import middle, spaced
 from trenza.bridges.objects import ONLY
 from trenza.systems.places import MOST_EVIDENCE
@@ -48,7 +49,8 @@ COLOUR = {
 
 
 def _worded(known: Known, asked: Asked, own: tuple[str, ...], **said: str) -> Asked:
-    return replace(asked, question=own[known.rng.integers(len(own))].format(**said))
+    question = own[known.rng.integers(len(own))].format(**said)
+    return replace(asked, question=spoken(question, known.words.language))
 
 
 def alone(known: Known) -> Asked | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from trenza.align.absent import REMEMBERED
 from trenza.align.conversations import Asked, Talk, drawn
+from trenza.align.questions import spoken
 from trenza.align.rationales import ALONG, middle, spaced
 from trenza.align.truths import named, place, worded
 from trenza.bridges.events import LOUD
@@ -74,7 +75,7 @@ class Known:
         at = [(part, thing if isinstance(thing, Box) else place(thing), thing) for part, thing in places]
         found = tuple(Evidence(part, where) for part, where, _ in at if where is not None)
         names = tuple(self.told(thing, said) for _, where, thing in at if where is not None)
-        question = self.words.question(template, self.rng, **said)
+        question = spoken(self.words.question(template, self.rng, **said), self.words.language)
         keys = (spaced(key),) * len(names) if key else ()
         return Asked(question, answer, found, rationale, names, ALONG.get(template, ""), keys)
 

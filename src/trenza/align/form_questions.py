@@ -3,13 +3,13 @@
 What isn't there has null in JSON, and its evidence is that the whole page doesn't have it, as in `absent.py`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from trenza.align.conversations import Asked
 from trenza.align.drills import Known
-from trenza.align.form_words import PAPERS
+from trenza.align.form_words import PAPERS, SYNONYMS, WITH_ARTICLE
+from trenza.align.questions import spoken
 from trenza.align.truths import Thing
 from trenza.conversation import WHOLE
 from trenza.data.worlds.asking import json_text
@@ -43,9 +43,10 @@ ALL = {
     ),
 }  # fmt: skip
 ONE = {
-    "en": ("What is the {x}?", "{x}?", "What does it say for {x}?", "Tell me the {x}.", "Which {x} is given?"),
+    "en": ("What is the value of “{x}”?", "{x}?", "What does it say for “{x}”?", "What is written for {x}?"),
     "es": ("¿Cuál es el valor de «{x}»?", "¿{x}?", "¿Qué pone en «{x}»?", "Dime qué pone en «{x}».", "{x}"),
 }
+OF_ARTICLE = ("What is the {x}?", "Tell me the {x}.")
 AND = {"en": "and", "es": "y"}
 MISSING = 0.2  # of the questions after some fields ask for one that isn't there
 
@@ -53,15 +54,24 @@ MISSING = 0.2  # of the questions after some fields ask for one that isn't there
 def of_fields(known: Known, labels: Sequence[Thing]) -> list[Asked]:
     """Three questions after several fields, and two after single ones, of which one isn't there."""
     language = known.words.language
-    missing = known.shuffled(_missing(labels, language))
+    truth = known.truth[0]
+    written = [*(thing["name"] for thing in labels), *truth.get("empty", ()), *truth.get("headings", ())]
+    missing = known.shuffled(_missing(written, language))
     made = [_json(known, labels, missing) for _ in range(2)]
-    if len(labels) <= MOST_EVIDENCE:
+    if len(labels) <= MOST_EVIDENCE and not truth.get("empty"):  # which is a field, and has no value
         made.append(_one_of(known, ALL, _told(known, labels, [thing["name"] for thing in labels])))
     thing = labels[int(known.rng.integers(len(labels)))]
-    made.append(_one_of(known, ONE, known.asked("field", thing["value"], thing, x=thing["name"]), x=thing["name"]))
+    made.append(_single(known, known.asked("field", thing["value"], thing, x=thing["name"]), thing["name"]))
     gone = known.asked("field", absent(missing[0], language), WHOLE, x=missing[0])
-    made.append(gone if known.coin() else _one_of(known, ONE, gone, x=missing[0]))
+    made.append(gone if known.coin() else _single(known, gone, missing[0]))
     return made
+
+
+def _single(known: Known, asked: Asked, label: str) -> Asked:
+    """As newcomers ask; with an article where the label is a word that takes one: nobody asks for the From."""
+    if label in WITH_ARTICLE and known.words.language == "en" and known.coin():
+        return _one_of(known, {"en": OF_ARTICLE}, asked, x=label)
+    return _one_of(known, ONE, asked, x=label)
 
 
 def _json(known: Known, labels: Sequence[Thing], missing: Sequence[str]) -> Asked:
@@ -75,8 +85,8 @@ def _json(known: Known, labels: Sequence[Thing], missing: Sequence[str]) -> Aske
     if known.rng.random() < 0.25:
         return told  # as worlds ask
     *first, last = names
-    joint = "e" if language == "es" and re.match(r"h?i", last, re.I) else AND[language]
-    listed = f"{', '.join(first)} {joint} {last}" if first and known.coin() else ", ".join(names)
+    joined = spoken(f"{', '.join(first)} {AND[language]} {last}", language)
+    listed = joined if first and known.coin() else ", ".join(names)
     wordings = SEVERAL if first and known.rng.random() < 0.25 else SOME
     return _one_of(known, wordings, told, x=listed, json=json_text(dict.fromkeys(names, "")))
 
@@ -99,8 +109,9 @@ def _one_of(known: Known, wordings: Mapping[str, tuple[str, ...]], asked: Asked,
     return replace(asked, question=own[known.rng.integers(len(own))].format(**said))
 
 
-def _missing(labels: Sequence[Thing], language: str) -> list[str]:
-    """Labels of other papers, none of which holds one of these or is in one."""
-    there = [thing["name"].casefold() for thing in labels]
-    every = dict.fromkeys(label for _, own in PAPERS[language] for label in own)
+def _missing(written: Sequence[str], language: str) -> list[str]:
+    """Labels of other papers, none of which holds one of these, is in one or may mean the same."""
+    there = [name.casefold() for name in written]
+    same = {other for own in SYNONYMS[language] if {x.casefold() for x in own} & {*there} for other in own}
+    every = dict.fromkeys(label for _, own in PAPERS[language] for label in own if label not in same)
     return [x for x in every if not any(x.casefold() in name or name in x.casefold() for name in there)]

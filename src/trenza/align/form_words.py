@@ -52,16 +52,16 @@ PAPERS: dict[str, tuple[tuple[tuple[str, ...], dict[str, str]], ...]] = {
         (("Tarjeta de embarque", "Billete de tren", "Entrada"), {
             "Pasajero": "person", "Asiento": "seat", "Puerta": "seat", "Tren": "code", "Vuelo": "code", "Vía": "count",
             "Salida": "time", "Llegada": "time", "Desde": "city", "Hasta": "city", "Coche": "count", "Precio": "amount",
-            "Fecha": "date", "Fila": "count", "Localizador": "code", "Origen": "city", "Destino": "city",
+            "Fecha": "date", "Fila": "count", "Localizador": "code",
         }),
         (("Receta", "Farmacia", "Informe médico"), {
             "Paciente": "person", "Médico": "person", "Medicamento": "medicine", "Dosis": "dose", "Envases": "count",
             "Nacimiento": "date", "Cantidad": "count", "Peso": "weight", "Emitido": "date", "Edad": "count",
         }),
         (("Etiqueta", "Paquete", "Albarán"), {
-            "Peso": "weight", "Lote": "code", "Caducidad": "date", "Procedencia": "city", "Modelo": "code",
-            "Núm. de serie": "code", "Peso neto": "weight", "Remitente": "person", "Destinatario": "person",
-            "Precio": "amount", "Unidades": "count", "Bultos": "count",
+            "Peso": "weight", "Lote": "code", "Caducidad": "date", "Origen": "city", "Destino": "city",
+            "Modelo": "code", "Núm. de serie": "code", "Peso neto": "weight", "Remitente": "person",
+            "Destinatario": "person", "Precio": "amount", "Unidades": "count", "Bultos": "count",
         }),
         (("Inscripción", "Datos de contacto", "Solicitud", "Ficha de socio"), {
             "Nombre": "person", "Dirección": "address", "Teléfono": "phone", "Correo": "email",
@@ -71,6 +71,32 @@ PAPERS: dict[str, tuple[tuple[tuple[str, ...], dict[str, str]], ...]] = {
         }),
     ),
 }  # fmt: skip
+# Labels that may mean the same: where one is on a page, another can't be said to be missing from it.
+SYNONYMS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "en": (
+        ("Total", "Amount due", "Balance", "Price", "Fare"), ("Net", "Subtotal"), ("VAT", "Tax"), ("Batch", "Lot"),
+        ("From", "Origin", "Departure", "Sender"), ("To", "Arrival", "Recipient", "Bill to"),
+        ("Date", "Issued"), ("Time", "Departure", "Arrival"),
+        ("Name", "Customer", "Passenger", "Patient", "Recipient", "Bill to"),
+        ("Supplier", "Store", "Sender"), ("Items", "Pieces", "Quantity", "Refills"), ("Due", "Best before"),
+        ("PO number", "Order no.", "Booking"), ("City", "Address", "Birthplace", "Origin"), ("Coach", "Train"),
+    ),
+    "es": (
+        ("Total", "Importe", "Saldo", "Precio"), ("Neto", "Subtotal", "Base imponible"),
+        ("Desde", "Origen", "Salida", "Remitente"), ("Hasta", "Destino", "Llegada", "Destinatario"),
+        ("Fecha", "Emitido"), ("Hora", "Salida", "Llegada"), ("Vencimiento", "Vence", "Caducidad"),
+        ("Nombre", "Cliente", "Pasajero", "Paciente", "Destinatario"), ("Proveedor", "Tienda", "Remitente"),
+        ("Artículos", "Unidades", "Bultos", "Cantidad", "Envases"), ("Pedido", "Localizador"),
+        ("Ciudad", "Dirección", "Lugar", "Origen", "Destino"), ("Coche", "Tren"),
+    ),
+}  # fmt: skip
+# English labels that "the" can stand before.
+WITH_ARTICLE = frozenset({
+    "Date", "Due date", "Subtotal", "VAT", "Discount", "Total", "Amount due", "PO number", "Tax", "Balance", "Time",
+    "Change", "Tip", "Seat", "Gate", "Flight", "Platform", "Fare", "Dose", "Medicine", "Date of birth", "Quantity",
+    "Weight", "Age", "Batch", "Origin", "Model", "Net weight", "Price", "Lot", "Name", "Address", "Phone", "Email",
+    "Postcode", "City", "Birthplace", "Start date", "Surname", "Height", "Account",
+})  # fmt: skip
 NOTES = {
     "en": (
         "Thank you for your visit", "Page 1 of 2", "Please keep this copy", "www.example.org", "Made with care",
@@ -83,6 +109,10 @@ NOTES = {
         "Abierto de 9 a 18", "Firme abajo", "Calle Mayor 12", "Buen viaje",
     ),
 }  # fmt: skip
+HEADINGS = {  # over the rows of a bill
+    "en": ("Items", "Details", "Order", "Charges", "Summary", "Your purchase"),
+    "es": ("Artículos", "Detalle", "Conceptos", "Cargos", "Resumen", "Su compra"),
+}
 COMPANIES = ("Lopez Ltd", "Nova Foods", "Casa Verde", "Blue Mill", "Kato & Co", "Sol Market", "Orbit", "Finn Print")
 MEDICINES = ("Ibuprofen", "Amoxil", "Aspirin", "Cetirin", "Panadol", "Omepral", "Vitamin C", "Lanvis")
 STREETS = {"en": ("Oak Street", "Mill Lane", "High Road", "Lake View"), "es": ("Calle Sol", "Av. Norte", "Plaza Real")}

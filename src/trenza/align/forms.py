@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from trenza.align.form_words import NOTES, PAPERS, value
+from trenza.align.form_words import COMPANIES, HEADINGS, NOTES, PAPERS, STREETS, value
 from trenza.towers.written import tabular
 
 LAYOUTS = ("beside", "beside", "right", "line", "above", "columns", "columns above", "table")
 MOST, FEW = 7, 3  # fields; a table has at least so many, so that it is one
+HEADED, DISTRACTED = 0.35, 0.2  # tables with a heading over them; other papers with a letterhead or an empty field
 Box = list[float]
 Written = list[tuple[str, Box]]
 
@@ -49,13 +50,27 @@ class _Sheet:
         self.put(text, self.left if self.rng.random() < 0.6 else float(self.rng.uniform(0.05, 0.3)))
         self.y += self.pitch * 1.2
 
+    def letterhead(self, language: str) -> None:
+        """Whose paper it is, in one or two rows, with numbers beside it that are nobody's value."""
+        street, at = STREETS[language][self.rng.integers(len(STREETS[language]))], float(self.rng.uniform(0.5, 0.6))
+        company = COMPANIES[self.rng.integers(len(COMPANIES))]
+        sorts = ["phone", "postcode"] if self.rng.random() < 0.5 else ["phone"]
+        for name, sort in zip((company, street), sorts, strict=False):
+            self.put(name, self.left)
+            self.put(value(sort, language, self.rng), at)
+            self.y += self.high * float(self.rng.uniform(1.2, 1.5))
+        self.y += self.pitch * 0.6
+
     @property
     def fits(self) -> bool:
         return all(b[0] >= 0 and b[2] <= 0.99 and b[3] <= 0.99 for _, b in self.written)
 
 
 def form(language: str, rng: np.random.Generator) -> dict[str, Any]:
-    """A paper's truth, as worlds tell a form's, and all lines that are "written" on it, each with its box."""
+    """A paper's truth, as worlds tell a form's, and all lines that are "written" on it, each with its box.
+
+    "empty": labels of fields that hold nothing. "headings": what is written as a label is, and labels nothing.
+    """
     kinds = PAPERS[language]
     while True:
         titles, labels = kinds[rng.integers(len(kinds))]
@@ -72,18 +87,39 @@ def form(language: str, rng: np.random.Generator) -> dict[str, Any]:
             sheet.heading(title)
         if notes and rng.random() < 0.4:
             sheet.note(notes.pop())
-        boxes = _laid(sheet, layout, fields, notes)
+        distracted = rng.random() < (HEADED if layout == "table" else DISTRACTED)
+        empty, headings = [], []
+        if distracted and layout == "table":
+            own = [heading for heading in HEADINGS[language] if heading not in chosen]
+            headings = [own[rng.integers(len(own))]]
+            sheet.put(f"{headings[0]}:", sheet.left)
+            # Right above the first row it would be its label.
+            sheet.y += sheet.high * float(rng.uniform(2.2, 2.8))
+        elif distracted and rng.random() < 0.5:
+            sheet.letterhead(language)
+        elif distracted and len(chosen) < len(labels):
+            empty = [next(label for label in labels if label not in chosen)]
+        boxes = _laid(sheet, layout, _with_empty(fields, empty, rng), notes)
         for note in notes:
             sheet.note(note)
         # A gap that is too small is read over, and a line that is read with its neighbour is another layout.
         if sheet.fits and boxes is not None:
             told = {"title": title} if title else {}
-            return {"fields": fields, "boxes": boxes, "written": sheet.written, **told}
+            more = {"empty": empty, "headings": headings}
+            return {"fields": fields, "boxes": boxes, "written": sheet.written, **more, **told}
+
+
+def _with_empty(fields: dict[str, str], empty: Sequence[str], rng: np.random.Generator) -> dict[str, str]:
+    """The fields with empty ones among them; none is so far down that a note below it would be read for its value."""
+    pairs = list(fields.items())
+    for label in empty:
+        pairs.insert(int(rng.integers(len(pairs) - 1)), (label, ""))
+    return dict(pairs)
 
 
 def _laid(sheet: _Sheet, layout: str, fields: dict[str, str], notes: list[str]) -> dict[str, Box] | None:
-    """The fields' lines in a layout; the boxes of the values, or of label and value where they are one line. None where
-    they don't fit."""
+    """The fields' lines in a layout, of an empty one its label alone; the boxes of the values, or of label and value
+    where they are one line. None where they don't fit."""
     rng, boxes = sheet.rng, dict[str, Box]()
     widest = max(map(len, fields)) + 1
     gap = float(rng.uniform(0.03, 0.12))
@@ -94,6 +130,9 @@ def _laid(sheet: _Sheet, layout: str, fields: dict[str, str], notes: list[str]) 
     pairs = list(fields.items())
     for row in range(0, len(pairs), len(columns)):
         for x, (label, told) in zip(columns, pairs[row : row + len(columns)], strict=False):
+            if not told:
+                sheet.put(f"{label}:", x)
+                continue
             if layout == "line":
                 boxes[label] = sheet.put(f"{label}: {told}", x)
                 continue
@@ -106,14 +145,11 @@ def _laid(sheet: _Sheet, layout: str, fields: dict[str, str], notes: list[str]) 
                 boxes[label] = sheet.put(told, at if layout != "columns" else name[2] + min(gap, 0.05))
             if boxes[label][0] < name[2] + 0.025 and boxes[label][1] == name[1]:
                 return None
-        if layout.startswith("columns") and _touching([boxes[label] for label, _ in pairs[row : row + 2]]):
+        left = boxes.get(pairs[row][0])
+        if layout.startswith("columns") and left and left[2] > 0.5:  # reaches into the right one
             return None
         sheet.y += sheet.pitch + (below if "above" in layout else 0.0)
-        if notes and layout != "table" and rng.random() < 0.1:
+        filled = all(told for _, told in pairs[row : row + len(columns)])
+        if notes and filled and layout != "table" and rng.random() < 0.1:
             sheet.note(notes.pop())
     return boxes
-
-
-def _touching(row: Sequence[Box]) -> bool:
-    """Whether what stands in the left column reaches into the right one."""
-    return row[0][2] > 0.5

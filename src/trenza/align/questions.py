@@ -1,6 +1,7 @@
 """How people ask for a name. The tests ask in words of their own."""
 
 import random
+import re
 from collections.abc import Sequence
 
 PICTURE = (
@@ -44,6 +45,13 @@ OPTIONS = {
     "es": ("{q} Elige: {flat}.", "{q}\nPosibilidades: {flat}", "Elige lo correcto entre {flat}. {q}", "{q}\n{lines}"),
 }
 OPTIONS_SHARE = 0.2  # of the questions that have choices
+# Before the sound of i, quoted or not; "y hielo" stays, since its i is half a consonant.
+_E = re.compile(r"\by (?=«?h?[ií](?![aeoáéó]))", re.I)
+
+
+def spoken(text: str, language: str) -> str:
+    """As it is said: Spanish "y" is "e" before the sound of i."""
+    return _E.sub("e ", text) if language == "es" else text
 
 
 def with_options(question: str, choices: Sequence[str], language: str, rng: random.Random) -> str:
