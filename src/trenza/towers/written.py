@@ -114,7 +114,7 @@ def _below(lines: Sequence[Line], some: Sequence[int]) -> dict[int, int]:
         above = [label.box[0] - o.box[2] for o in others if _aligned(o, label) and o.middle[0] < label.middle[0]]
         step = 1.2 * (value.middle[0] - label.middle[0])
         on = [o for o in others if _aligned(o, value) and 0 < o.middle[0] - value.middle[0] < LISTED * step]
-        own_above = bool(above) and min(above) < gap - ALIGNED / 6  # a figure over its word, as on a card
+        own_above = bool(above) and min(above) < gap / 2  # a figure over its word, as on a card
         row = any(_beside(o, value) for o in others) and not any(_right_of(o, label) for o in labels)
         if len(on) < LISTED and not own_above and not row:
             pairs[i] = found
