@@ -26,7 +26,7 @@ def few(monkeypatch, tmp_path):
 def test_answers_are_the_pinned_models_own_and_are_made_once(tiny, monkeypatch):
     parts = tiny()
     words = Words(parts.tokenizer)
-    made = plain.examples(parts.language, "it", words, ["cow", "bell"], 1)
+    made = plain.examples(parts.language, "it", words, ["cow", "bell"])
     answered, written = made[::2], made[1::2]
     assert len({tuple(e.turns[0].question) for e in answered}) == 6 and not any(e.media for e in made)
     for example in answered:
@@ -41,7 +41,7 @@ def test_answers_are_the_pinned_models_own_and_are_made_once(tiny, monkeypatch):
     assert [len(tokens) for tokens in drawn] == [7] * 6 and len(set(map(tuple, drawn))) == 6
     assert {tuple(e.turns[0].question) for e in written} == {(words.between,)} and not any(e.opening for e in written)
     monkeypatch.setattr(plain.batch, "greedy", None)  # would raise
-    assert plain.examples(parts.language, "it", words, ["cow", "bell"], 1) == made
+    assert plain.examples(parts.language, "it", words, ["cow", "bell"]) == made
 
 
 @torch.no_grad()

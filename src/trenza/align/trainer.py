@@ -80,7 +80,7 @@ class Trainer:
         if recipe.plain:  # before the language model is changed
             names = [english for english, _ in parts.lexicon().names]
             with self.accelerator.main_process_first():
-                said = plain.examples(parts.language, assemble.digest(parts.language), self.words, names, recipe.seed)
+                said = plain.examples(parts.language, assemble.digest(parts.language), self.words, names)
         newest = saving.latest(recipe.out / "checkpoints")  # holds all that `start` gave it
         self.system = assemble.system(recipe if newest is None else recipe.model_copy(update={"start": None}), parts)
         self.places = getattr(self.system, "places", None)
