@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trenza.bridges.events import LOUD
+from trenza.bridges.events import BESIDE, LOUD
 from trenza.bridges.objects import EXTREMES, ONLY
 from trenza.conversation import Box, Conversation, Message, Span, text
 from trenza.errors import UsageError
@@ -24,13 +24,13 @@ def default():
 
 
 def test_it_is_ours_small_and_has_a_card():
-    assert (load.DEFAULT / "model.safetensors").stat().st_size < 20_000_000
+    assert (load.DEFAULT / "model.safetensors").stat().st_size < 30_000_000
     assert "@@" not in (load.DEFAULT / "README.md").read_text()
 
 
 def test_what_things_are_asked_by_is_one_token_each():
     encode = load.language()[1].encode
-    assert [len(encode(f" {word}")) for word in (*EXTREMES, ONLY, LOUD)] == [1, 1, 1, 1]
+    assert [len(encode(f" {word}")) for word in (*EXTREMES, ONLY, LOUD, BESIDE)] == [1] * 5
 
 
 def test_a_picture_is_named_with_its_box(default):
