@@ -6,7 +6,6 @@ from typing import Any
 
 from trenza.align.conversations import Asked
 from trenza.align.drills import Drill, Known
-from trenza.align.questions import spoken
 from trenza.align.rationales import middle, spaced
 from trenza.bridges.objects import ONLY
 from trenza.systems.places import MOST_EVIDENCE
@@ -48,11 +47,6 @@ COLOUR = {
 }
 
 
-def _worded(known: Known, asked: Asked, own: tuple[str, ...], **said: str) -> Asked:
-    question = own[known.rng.integers(len(own))].format(**said)
-    return replace(asked, question=spoken(question, known.words.language))
-
-
 def alone(known: Known) -> Asked | None:
     """What only the first, or only the second, picture shows."""
     part = int(known.coin())
@@ -60,7 +54,7 @@ def alone(known: Known) -> Asked | None:
     if len(only) != 1:
         return None
     asked = known.asked("only_in_first", only[0]["name"], (part, only[0]), key=ONLY)
-    return _worded(known, asked, ALONE[known.words.language][part])
+    return known.reworded(asked, ALONE[known.words.language][part])
 
 
 def both(known: Known) -> Asked | None:
@@ -73,7 +67,7 @@ def both(known: Known) -> Asked | None:
     names = ", ".join(dict.fromkeys(t["name"] for _, t in there[0]))
     if not names or len(there[0]) + len(there[1]) > MOST_EVIDENCE:
         return None
-    return _worded(known, known.asked("same", names, *there[0], *there[1]), BOTH[known.words.language])
+    return known.reworded(known.asked("same", names, *there[0], *there[1]), BOTH[known.words.language])
 
 
 def more_in(known: Known) -> Asked | None:
@@ -86,7 +80,7 @@ def more_in(known: Known) -> Asked | None:
     places = [p for own in some for p in sorted(own, key=lambda p: middle(p[1], 0))]
     answer = known.words.word("first" if one > two else "second")
     asked = known.asked("which_picture", answer, *places, rationale=spaced(f"{one}, {two}"), x=name)
-    return _worded(known, asked, MORE[known.words.language], x=name)
+    return known.reworded(asked, MORE[known.words.language], x=name)
 
 
 def same_colour(known: Known) -> Asked | None:
@@ -108,7 +102,7 @@ def same_colour(known: Known) -> Asked | None:
     words = [known.words.colour(thing["colour"]) for _, thing in (one, two)]
     said = {"x": one[1]["name"], "y": two[1]["name"]}
     told = known.asked("more_left", holds, one, two, rationale=spaced(", ".join(words)), **said)
-    return _worded(known, replace(told, along=""), COLOUR[known.words.language][int(album)], **said)
+    return known.reworded(replace(told, along=""), COLOUR[known.words.language][int(album)], **said)
 
 
 DIFFERING: tuple[Drill, ...] = (alone, alone, both, same_colour)

@@ -4,7 +4,6 @@ What is heard stands first in the evidence, since what is seen is asked for by i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,8 +55,7 @@ def _asked(known: Known, template: str, answer: str | bool, some: Sequence[Truth
 
 
 def _newly(known: Known, asked: Asked, wordings: Mapping[str, tuple[str, ...]], share: float) -> Asked:
-    own = wordings[known.words.language]
-    return replace(asked, question=own[known.rng.integers(len(own))]) if known.rng.random() < share else asked
+    return known.reworded(asked, wordings[known.words.language]) if known.rng.random() < share else asked
 
 
 def is_seen(known: Known) -> Asked | None:

@@ -5,7 +5,7 @@ places come as questions name them (`conversations.ordered`), so that the answer
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +55,11 @@ class Known:
     def alone(self, kind: str = "objects") -> list[Truth]:
         """The things or sounds of the first medium whose name stands for one of them only, in random order."""
         return self.shuffled(t for t in self.truth[0].get(kind, ()) if self.counts[0][t["name"]] == 1)
+
+    def reworded(self, asked: Asked, wordings: Sequence[str], **said: str) -> Asked:
+        """The same, asked in one of these wordings."""
+        question = wordings[int(self.rng.integers(len(wordings)))].format(**said)
+        return replace(asked, question=spoken(question, self.words.language))
 
     def called(self, sound: Truth) -> str:
         return self.words.word("said" if sound["said"] else "sounded", x=sound["name"])

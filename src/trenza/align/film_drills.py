@@ -116,8 +116,7 @@ def at_sound(known: Known) -> Asked | None:
     if known.coin():
         return asked
     own = AT_SOUND[known.words.language]["comes" if comes else "goes"]
-    question = own[known.rng.integers(len(own))].format(x=known.called(sound))
-    return Asked(question, asked.answer, asked.evidence, "", asked.named)
+    return known.reworded(asked, own, x=known.called(sound))
 
 
 def sound_when(known: Known) -> Asked | None:

@@ -3,8 +3,7 @@
 What isn't there has null in JSON, and its evidence is that the whole page doesn't have it, as in `absent.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from trenza.align.conversations import Asked
 from trenza.align.drills import Known
@@ -59,7 +58,7 @@ def of_fields(known: Known, labels: Sequence[Thing]) -> list[Asked]:
     missing = known.shuffled(_missing(written, language))
     made = [_json(known, labels, missing) for _ in range(2)]
     if len(labels) <= MOST_EVIDENCE and not truth.get("empty"):  # which is a field, and has no value
-        made.append(_one_of(known, ALL, _told(known, labels, [thing["name"] for thing in labels])))
+        made.append(known.reworded(_told(known, labels, [thing["name"] for thing in labels]), ALL[language]))
     thing = labels[int(known.rng.integers(len(labels)))]
     made.append(_single(known, known.asked("field", thing["value"], thing, x=thing["name"]), thing["name"]))
     gone = known.asked("field", absent(missing[0], language), WHOLE, x=missing[0])
@@ -70,8 +69,8 @@ def of_fields(known: Known, labels: Sequence[Thing]) -> list[Asked]:
 def _single(known: Known, asked: Asked, label: str) -> Asked:
     """As newcomers ask; with an article where the label is a word that takes one: nobody asks for the From."""
     if label in WITH_ARTICLE and known.words.language == "en" and known.coin():
-        return _one_of(known, {"en": OF_ARTICLE}, asked, x=label)
-    return _one_of(known, ONE, asked, x=label)
+        return known.reworded(asked, OF_ARTICLE, x=label)
+    return known.reworded(asked, ONE[known.words.language], x=label)
 
 
 def _json(known: Known, labels: Sequence[Thing], missing: Sequence[str]) -> Asked:
@@ -88,7 +87,7 @@ def _json(known: Known, labels: Sequence[Thing], missing: Sequence[str]) -> Aske
     joined = spoken(f"{', '.join(first)} {AND[language]} {last}", language)
     listed = joined if first and known.coin() else ", ".join(names)
     wordings = SEVERAL if first and known.rng.random() < 0.25 else SOME
-    return _one_of(known, wordings, told, x=listed, json=json_text(dict.fromkeys(names, "")))
+    return known.reworded(told, wordings[language], x=listed, json=json_text(dict.fromkeys(names, "")))
 
 
 def _told(known: Known, labels: Sequence[Thing], names: Sequence[str]) -> Asked:
@@ -102,11 +101,6 @@ def _told(known: Known, labels: Sequence[Thing], names: Sequence[str]) -> Asked:
     evidence, named = (tuple(getattr(one, part)[0] for one in told) for part in ("evidence", "named"))
     question = known.words.question("fields", known.rng, x=", ".join(names))
     return Asked(question, answer, evidence, "", named)
-
-
-def _one_of(known: Known, wordings: Mapping[str, tuple[str, ...]], asked: Asked, **said: str) -> Asked:
-    own = wordings[known.words.language]
-    return replace(asked, question=own[known.rng.integers(len(own))].format(**said))
 
 
 def _missing(written: Sequence[str], language: str) -> list[str]:

@@ -5,7 +5,6 @@ alone, as in `described.py`. Each name is said once; of sounds as often as they 
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -58,12 +57,6 @@ SAID = {
 }
 
 
-def reworded(known: Known, asked: Asked, wordings: Mapping[str, tuple[str, ...]]) -> Asked:
-    """The same, asked in one of these wordings of its language."""
-    own = wordings[known.words.language]
-    return replace(asked, question=own[known.rng.integers(len(own))])
-
-
 def _each(some: list[dict[str, Any]]) -> str:
     return ", ".join(dict.fromkeys(thing["name"] for thing in some))
 
@@ -74,13 +67,14 @@ def listing(known: Known) -> Asked | None:
     if not 1 < len(some) <= MOST_EVIDENCE:
         return None
     told = known.asked("describe", known.words.word("listing", things=_each(some)), *some)
+    language = known.words.language
     match int(known.rng.integers(4)):
         case 0:
-            return reworded(known, told, IN_ORDER)
+            return known.reworded(told, IN_ORDER[language])
         case 1:
-            return reworded(known, replace(told, answer=_each(some)), LISTED)
+            return known.reworded(replace(told, answer=_each(some)), LISTED[language])
         case 2:
-            return reworded(known, replace(told, answer=_each(some)), ONE_PICTURE)
+            return known.reworded(replace(told, answer=_each(some)), ONE_PICTURE[language])
     return told
 
 
@@ -102,8 +96,8 @@ def heard(known: Known) -> Asked | None:
         return None
     said = all(sound["said"] for sound in some)
     told = known.asked("transcript" if said else "sounds", _each(some), *some)
-    newcomers: Mapping[str, tuple[str, ...]] = SAID if said else HEARD
-    told = told if known.coin() else reworded(known, told, newcomers)
+    newcomers = (SAID if said else HEARD)[known.words.language]
+    told = told if known.coin() else known.reworded(told, newcomers)
     in_turn = IN_TURN.search(told.question) is not None
     return replace(told, answer=", ".join(sound["name"] for sound in some)) if in_turn else told
 

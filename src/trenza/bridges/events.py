@@ -6,15 +6,12 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import NONE, SAID, TIMES, TRACK_SPAN, Names, Numerals, Rows, Token, ranked
+from trenza.bridges.perceived import FRAMES, NONE, SAID, TIMES, TRACK_SPAN, Names, Numerals, Rows, Token, ranked
 from trenza.bridges.vocabulary import SLOTS
 
 LOUD = "loud"  # before the name of the loudest of several: one token, as its kin aren't
 BESIDE = "with"  # before the name of the thing that comes or goes as a sound of a film starts
 AT_ONCE = 0.35  # seconds between the two at most in a short film
-LOOKED_AT = (
-    16  # frames of a film, evenly (`systems/perceiving.py`): in a long one that many times a coming is seen late
-)
 
 
 class EventTokens(nn.Module):
@@ -85,6 +82,7 @@ def at_once(events: Tensor, tracks: Tensor) -> list[int | None]:
     found: list[int | None] = []
     heard = float(events[:, 2].max()) if len(events) else 0.0
     seconds = max([heard, *tracks[:, TRACK_SPAN][:, 1].tolist()])
+    close = max(AT_ONCE, seconds / FRAMES)  # of a long film, what comes is seen that much later
     for start in events[:, 1].tolist():
         near = {}
         for number, (comes, goes) in enumerate(tracks[:, TRACK_SPAN].tolist()):
@@ -92,6 +90,5 @@ def at_once(events: Tensor, tracks: Tensor) -> list[int | None]:
             times = [comes] * (comes > 0) + [goes] * (goes < heard)
             near[number] = min((abs(at - start) for at in times), default=inf)
         nearest = min(near, key=lambda number: near[number], default=None)
-        close = max(AT_ONCE, seconds / LOOKED_AT)
         found.append(nearest if nearest is not None and near[nearest] <= close else None)
     return found

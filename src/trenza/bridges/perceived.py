@@ -26,6 +26,7 @@ NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
 BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4
 COLOUR = slice(SCORE + 1, OBJECT_COLUMNS)
 TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
+FRAMES = 16  # looked at, of a video, evenly
 TRACK_SPAN = slice(2 * RIVALS, 2 * RIVALS + 2)  # when it comes and goes
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS

@@ -1,7 +1,7 @@
 """Attention masks, boolean, True where a query may look: [B or 1, 1, T, S]."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
@@ -39,9 +39,18 @@ def tree(trunk: int, branches: Sequence[int]) -> Tensor:
 
     So several questions of one picture pay for its tokens once, and none is answered from another's answer.
     """
-    branch = torch.cat([torch.full((n,), i) for i, n in enumerate((trunk, *branches))])
-    sees = (branch[:, None] == branch[None]) | (branch == 0)[None]
-    return sees & causal(len(branch))[0, 0]
+    return _sees(_numbered(trunk, branches)[None])[0, 0]
+
+
+def tree_positions(trunk: int, branches: Sequence[int]) -> Tensor:
+    """Positions [L] of a trunk and of branches that all follow it."""
+    return torch.cat([torch.arange(trunk), *(torch.arange(trunk, trunk + size) for size in branches)])
+
+
+def _numbered(trunk: int, branches: Sequence[int]) -> Tensor:
+    """The number of each token's branch [L], 0 in the trunk."""
+    sizes = torch.tensor([trunk, *branches])
+    return torch.arange(len(sizes)).repeat_interleave(sizes)
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,12 @@ class Packed:
     """Documents behind one another in one row without padding, each attending only within itself.
 
     trunks: how long each document's trunk is, which all its branches follow. branches: how long those are, see `tree`.
+    beside: by device, how the documents stand side by side there; made at the first layer.
     """
 
     trunks: list[int]
     branches: list[list[int]]
+    beside: dict[torch.device, "_SideBySide"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -74,7 +85,9 @@ class Packed:
 
     def _side_by_side(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Documents of about one length at once: an accelerator takes longer to be told of one than to compute it."""
-        beside = self._beside[q.device]
+        if q.device not in self.beside:  # once a row, not once a layer
+            self.beside[q.device] = _side_by_side(self, q.device)
+        beside = self.beside[q.device]
         packed = torch.stack([q[0], k[0], v[0]])
         padded = _Moved.apply(packed, 2, beside.places, beside.back, None)  # [3, H, all of all groups, E]
         made = []
@@ -84,10 +97,6 @@ class Packed:
             q_, k_, v_ = part.unflatten(2, (len(sees), -1)).transpose(1, 2)  # [N, H, L, E]
             made.append(F.scaled_dot_product_attention(q_, k_, v_, sees).transpose(0, 1).flatten(1, 2))
         return _Moved.apply(torch.cat(made, 1), 1, beside.back, beside.places, beside.there)[None]  # type: ignore[no-untyped-call]
-
-    @cached_property
-    def _beside(self) -> "_OnDevice":
-        return _OnDevice(self)
 
 
 @dataclass(frozen=True)
@@ -123,32 +132,23 @@ class _Moved(torch.autograd.Function):
         return moved, None, None, None, None
 
 
-class _OnDevice(dict):
-    """By device; made once a row."""
-
-    def __init__(self, packed: Packed):
-        super().__init__()
-        self.packed = packed
-
-    def __missing__(self, device: torch.device) -> _SideBySide:
-        lengths = self.packed.lengths
-        begin = [0, *accumulate(lengths)]
-        places: list[Tensor] = []
-        branches: list[Tensor] = []
-        for some in _alike(lengths):
-            size = -(-max(lengths[i] for i in some) // 8) * 8  # what fused kernels take without copying
-            place, branch = torch.zeros(len(some), size, dtype=torch.long), torch.full((len(some), size), -1)
-            for row, i in enumerate(some):
-                place[row, : lengths[i]] = torch.arange(begin[i], begin[i + 1])
-                sizes = torch.tensor([self.packed.trunks[i], *self.packed.branches[i]])
-                branch[row, : lengths[i]] = torch.arange(len(sizes)).repeat_interleave(sizes)
-            places.append(place.flatten())
-            branches.append(branch)
-        every, there = torch.cat(places), torch.cat([branch.flatten() for branch in branches]) >= 0
-        back = there.nonzero()[:, 0][every[there].argsort()]
-        sees = [_sees(branch.to(device)) for branch in branches]
-        self[device] = _SideBySide(every.to(device), back.to(device), there.to(device), sees)
-        return self[device]
+def _side_by_side(packed: Packed, device: torch.device) -> _SideBySide:
+    lengths = packed.lengths
+    begin = [0, *accumulate(lengths)]
+    places: list[Tensor] = []
+    branches: list[Tensor] = []
+    for some in _alike(lengths):
+        size = -(-max(lengths[i] for i in some) // 8) * 8  # what fused kernels take without copying
+        place, branch = torch.zeros(len(some), size, dtype=torch.long), torch.full((len(some), size), -1)
+        for row, i in enumerate(some):
+            place[row, : lengths[i]] = torch.arange(begin[i], begin[i + 1])
+            branch[row, : lengths[i]] = _numbered(packed.trunks[i], packed.branches[i])
+        places.append(place.flatten())
+        branches.append(branch)
+    every, there = torch.cat(places), torch.cat([branch.flatten() for branch in branches]) >= 0
+    back = there.nonzero()[:, 0][every[there].argsort()]
+    sees = [_sees(branch.to(device)) for branch in branches]
+    return _SideBySide(every.to(device), back.to(device), there.to(device), sees)
 
 
 def _sees(branch: Tensor) -> Tensor:

@@ -137,7 +137,7 @@ class DecoderSystem(nn.Module):
                 start += size
             rows.append([*trunk, *([*question, *answer] for question, answer in some)])
             trees.append(masks.tree(length, sizes))
-            positions.append(torch.cat([torch.arange(length), *(length + torch.arange(size) for size in sizes)]))
+            positions.append(masks.tree_positions(length, sizes))
         mask = torch.ones(len(rows), 1, *(2 * [max(len(tree) for tree in trees)]), dtype=torch.bool)
         for full, tree in zip(mask, trees, strict=True):
             full[0, : len(tree), len(tree) :] = False

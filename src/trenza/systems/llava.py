@@ -27,7 +27,6 @@ from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, parts
 from trenza.systems.looking import Looking
 from trenza.systems.packing import Laid, mix, on, plain
-from trenza.systems.packing import places as at
 from trenza.systems.places import Places
 from trenza.systems.splice import Piece
 from trenza.towers.language import LanguageModel
@@ -122,17 +121,17 @@ class Llava(DecoderSystem):
             raise UsageError(f"this model takes {taken}, not {medium.kind}; train it with that medium")
         return self.config.bridges[medium.kind].kind
 
-    def tokens(self, media: Sequence[Medium]) -> list[list[Token]]:
+    def tokens(self, media: Sequence[Medium], cells: int = 0) -> list[list[Token]]:
         """Of all media of a conversation, in order, what each one's tokens between its marks are made of.
 
         Of things it is told what only one of several pictures shows. A grid's tokens are rows at the end of the table,
-        behind those of the media before it. Raises UsageError for a medium that it can't take.
+        behind those of the media before it and `cells` more. Raises UsageError for a medium that it can't take.
         """
         pictures = [i for i, m in enumerate(media) if self._told(m) == "objects"]
         only = dict(zip(pictures, only_here([media[i].features.flatten(0, 1) for i in pictures]), strict=True))
         numbered = [part for part, own in enumerate(parts(media)) for _ in own]
         made: list[list[Token]] = []
-        grids = self.begins[""]
+        grids = self.begins[""] + cells
         for number, (medium, part) in enumerate(zip(media, numbered, strict=True)):
             begin = self.begins[medium.kind]
             if self._told(medium) in GRIDS:
@@ -235,12 +234,12 @@ class Llava(DecoderSystem):
         cells = 0  # of the grids before
         trunks: list[int] = []
         branches: list[list[int]] = []
-        positions: list[int] = []
+        positions: list[Tensor] = []
         predicting: list[int] = []
         answers = [turn.answer for example in examples for turn in example.turns]
         for example in examples:
             media = [piece for piece in example.prefix if isinstance(piece, Medium)]
-            tokens = iter(self._moved(self.tokens(media), cells))
+            tokens = iter(self.tokens(media, cells))
             own = [(m.kind, m.features) for m in media if self._told(m) in GRIDS]
             cells += sum(features.shape[0] * features.shape[1] for _, features in own)
             grids += own
@@ -253,20 +252,13 @@ class Llava(DecoderSystem):
                 predicting += range(first, first + len(turn.answer))
                 row += plain([*turn.question, *turn.answer])
             branches.append([len(turn.question) + len(turn.answer) for turn in example.turns])
-            positions += at(trunks[-1], branches[-1])
+            positions.append(masks.tree_positions(trunks[-1], branches[-1]))
         targets = torch.tensor([token for answer in answers for token in answer], dtype=torch.long)
         near, shares = self.places.smoothed(targets, [len(answer) for answer in answers])
         return Laid(
-            mix(row, self.places.base), grids, masks.Packed(trunks, branches), np.array(positions),
+            mix(row, self.places.base), grids, masks.Packed(trunks, branches), torch.cat(positions).numpy(),
             np.array(predicting), near.numpy(), shares.numpy(),
         )  # fmt: skip
-
-    def _moved(self, media: list[list[Token]], cells: int) -> list[list[Token]]:
-        """Tokens of which those of grids are so many rows further on."""
-        first = self.begins[""]
-        if not cells:
-            return media
-        return [[[(r + cells if r >= first else r, s) for r, s in token] for token in own] for own in media]
 
 
 def _between(first: int, count: int, at: float) -> Token:

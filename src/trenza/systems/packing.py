@@ -6,7 +6,6 @@ bridges have learned, and finished features of grids. So a step's whole input is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import torch
@@ -83,11 +82,6 @@ def read(examples: Sequence[Example]) -> int:
 def plain(words: Sequence[int]) -> list[Token]:
     """Words as they are."""
     return [[(word, 1.0)] for word in words]
-
-
-def places(trunk: int, branches: Sequence[int]) -> list[int]:
-    """Positions of a trunk and of branches that all follow it."""
-    return list(chain(range(trunk), *(range(trunk, trunk + size) for size in branches)))
 
 
 def on(like: Tensor, numbers: np.ndarray) -> Tensor:

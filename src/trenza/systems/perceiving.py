@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trenza.bridges.objects import agreed
-from trenza.bridges.perceived import BOX, OWNER
+from trenza.bridges.perceived import BOX, FRAMES, OWNER
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Signal, Video
 from trenza.signals.normalise import square
@@ -21,7 +21,6 @@ from trenza.towers.figures import flat
 from trenza.towers.written import Line, in_reading_order
 
 PIXELS = 256  # a side, of the square that detectors see
-FRAMES = 16  # looked at, of a video, evenly
 PAGE_LINES = (
     3  # of text that a drawn page has at least, not all under things; a letter or two are read into many a drawing
 )
