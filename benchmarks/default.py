@@ -230,17 +230,21 @@ def tables_of(model, count: int, seed: int) -> dict[str, list[float]]:
 
 @torch.no_grad()
 def language_of(model, count: int, seed: int) -> dict[str, list[float]]:
-    """Nats a token of plain English prose (Python's own help topics), the pinned language model's and the default's."""
+    """Nats a token of plain English prose (Python's own help topics): the pinned language model's, the default's where
+    nothing is shown, and what its updates make of it beside media."""
     prose = [text for _, text in sorted(topics.topics.items()) if len(text) > 1000]
     pinned, tokenizer = load.language()
-    told: dict[str, list[float]] = {"pinned": [], "default": []}
+    languages = {
+        "pinned": pinned, "without media": model.without().system.language, "beside media": model.system.language,
+    }  # fmt: skip
+    told: dict[str, list[float]] = {name: [] for name in languages}
     for number in np.random.default_rng(seed).choice(len(prose), count, replace=False):
         tokens = torch.tensor(tokenizer.encode(prose[number])[:PROSE])
-        for name, language in zip(told, (pinned, model.system.language), strict=True):
+        for name, language in languages.items():
             logits = language.logits(language(language.embed(tokens)[None])[0, :-1]).float()
             told[name].append(float(torch.nn.functional.cross_entropy(logits, tokens[1:])))
-    more = [b - a for a, b in zip(*told.values(), strict=True)]
-    told["default less pinned"] = more
+    for name in ("without media", "beside media"):
+        told[f"{name}, less pinned"] = [b - a for a, b in zip(told["pinned"], told[name], strict=True)]
     return {name: shown(ratio(v, [1.0] * count, list(range(count)), ANY)) for name, v in told.items()}
 
 

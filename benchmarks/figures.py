@@ -102,10 +102,12 @@ def tables(report: dict) -> list[str]:
         for name, row in report.get("tables", {}).items()
     ]  # fmt: skip
     if "language, nats a token" in report:
-        value, low, high, count = report["language, nats a token"]["default less pinned"]
+        rows = report["language, nats a token"]
+        alone, (value, low, high, count) = rows["without media, less pinned"], rows["beside media, less pinned"]
         lines.append(
-            f"Plain English prose, {count} texts: {value:+.2f} nats a token ({low:+.2f} to {high:+.2f}) against the "
-            "pinned language model."
+            f"Plain English prose, {count} texts, against the pinned language model: {alone[0]:+.2f} nats a token where "
+            f"nothing is shown, since that model answers then; {value:+.2f} ({low:+.2f} to {high:+.2f}) with the updates "
+            "that are used beside media."
         )
     return lines
 

@@ -34,6 +34,7 @@ from trenza.systems.remembering import Remembering
 from trenza.systems.sensing import Grids
 from trenza.systems.system_responder import Sense, SystemResponder
 from trenza.systems.transcribe import Transcriber
+from trenza.systems.words import Untouched, Words
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
 from trenza.towers.events import EventConfig, EventDetector
@@ -164,7 +165,13 @@ def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingRespo
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
     perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
     senses: Sense = remembered(things(tokenizer)) if perceives else sense(config["system"])
-    return SystemResponder(model, tokenizer, senses, end, least=least)
+    if not config.get("rank"):
+        return SystemResponder(model, tokenizer, senses, end, least=least)
+
+    def words() -> SystemResponder:
+        return SystemResponder(Words(language(dtype)[0].eval()), tokenizer, senses, end)
+
+    return Untouched(model, tokenizer, senses, end, least=least, words=words)
 
 
 def _around(folder: Path, config: dict[str, Any], dtype: torch.dtype = torch.bfloat16) -> tuple[Any, Tokenizer]:
