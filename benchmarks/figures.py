@@ -105,9 +105,9 @@ def tables(report: dict) -> list[str]:
         rows = report["language, nats a token"]
         alone, (value, low, high, count) = rows["without media, less pinned"], rows["beside media, less pinned"]
         lines.append(
-            f"Plain English prose, {count} texts, against the pinned language model: {alone[0]:+.2f} nats a token where "
-            f"nothing is shown, since that model answers then; {value:+.2f} ({low:+.2f} to {high:+.2f}) with the updates "
-            "that are used beside media."
+            f"Plain English prose, {count} texts, against the pinned language model: {alone[0]:+.2f} nats a token "
+            f"where nothing is shown, since that model answers then; {value:+.2f} ({low:+.2f} to {high:+.2f}) with the "
+            "updates that are used beside media."
         )
     return lines
 

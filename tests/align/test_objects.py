@@ -167,8 +167,7 @@ def test_a_detector_comes_back_from_its_folder(tmp_path):
 def test_a_new_detector_has_the_tuned_tower(tmp_path):
     torch.manual_seed(0)
     tuned = EfficientNet(LITE2)
-    both = torch.nn.ModuleDict({"tower": tuned, "prototypes": torch.nn.Linear(4, 2)})
-    tower.save(both, tmp_path / "tower.safetensors")
+    tower.save(tuned, torch.nn.Linear(4, 2), tmp_path / "tower.safetensors")
     keys = {"keys.weight": torch.randn(2, LITE2.width), "keys.bias": torch.randn(2)}
     save_file(keys, tmp_path / "views.safetensors")
     model = objects.new_detector(("one", "two", "new"), tmp_path)

@@ -5,6 +5,7 @@ Everything works on a batch at once, on float tensors in 0..1, and draws from th
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -35,6 +36,15 @@ def place(rgba: Tensor, mirrors: Tensor, size: int, rng: Generator) -> Tensor:
     # Premultiplied alpha, so that transparent pixels' colours don't bleed into the edges.
     premultiplied = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], 1)
     return F.grid_sample(premultiplied, grid, align_corners=False)
+
+
+def warp(placed: Tensor, rng: Generator, probability: float = 0.5) -> Tensor:
+    """Bend some pictures [B, C, S, S] smoothly, as no two hands agree on proportions (Simard et al. 2003, s. 2)."""
+    batch, size = len(placed), placed.shape[-1]
+    bend = torch.randn(batch, 2, 4, 4, generator=rng) * _uniform((batch, 1, 1, 1), 0.02, 0.08, rng)
+    bend = F.interpolate(bend * _chance(batch, probability, rng), size=size, mode="bicubic").permute(0, 2, 3, 1)
+    still = F.affine_grid(torch.eye(2, 3).repeat(batch, 1, 1), [batch, 1, size, size], align_corners=False)
+    return F.grid_sample(placed, still + bend, align_corners=False)
 
 
 def outline(placed: Tensor, rng: Generator, probability: float = 0.35) -> Tensor:
@@ -82,10 +92,34 @@ def grounds(batch: int, size: int, photographs: Tensor, rng: Generator) -> Tenso
 
 def compose(rgba: Tensor, mirrors: Tensor, photographs: Tensor, size: int, rng: Generator) -> Tensor:
     """Cut-outs uint8 [B, 4, S, S] to training pictures float 0..1 [B, 3, size, size]."""
-    placed = outline(place(rgba.float() / 255, mirrors, size, rng), rng)
+    placed = outline(warp(place(rgba.float() / 255, mirrors, size, rng), rng), rng)
     alpha = placed[:, 3:]
     colour = flatten_shades(recolour(placed[:, :3] / alpha.clamp(min=1e-3), rng), rng) * alpha
-    return colour + grounds(len(rgba), size, photographs, rng) * (1 - alpha)
+    return soften(colour + grounds(len(rgba), size, photographs, rng) * (1 - alpha), rng)
+
+
+def soften(rgb: Tensor, rng: Generator, probability: float = 0.3) -> Tensor:
+    """Some pictures [B, 3, S, S] as if they had been small and were blown up, as things in a crowd are."""
+    softened = rgb.clone()
+    for i in (torch.rand(len(rgb), generator=rng) < probability).nonzero()[:, 0].tolist():
+        small = int(torch.randint(32, 96, (1,), generator=rng))
+        shrunk = F.interpolate(rgb[i : i + 1], size=small, mode="bilinear", antialias=True)
+        softened[i] = F.interpolate(shrunk, size=rgb.shape[-1], mode="bilinear")[0]
+    return softened
+
+
+def mix_styles(maps: Tensor, rng: Generator, probability: float = 0.5) -> Tensor:
+    """Give some pictures' maps [B, C, H, W] a mix of their own and another's channel statistics.
+
+    What a hand looks like is in those (Zhou et al. 2021, "Domain Generalization with MixStyle", section 2).
+    """
+    spread, mean = torch.std_mean(maps.detach().float(), (2, 3), keepdim=True)
+    other = torch.randperm(len(maps), generator=rng)
+    drawn = np.random.default_rng(int(torch.randint(2**31, (1,), generator=rng)))
+    keep = torch.from_numpy(drawn.beta(0.1, 0.1, (len(maps), 1, 1, 1))).float()
+    keep = torch.where(_chance(len(maps), probability, rng).bool(), keep, 1.0)
+    new_spread, new_mean = keep * spread + (1 - keep) * spread[other], keep * mean + (1 - keep) * mean[other]
+    return ((maps - mean) / (spread + 1e-4) * new_spread + new_mean).to(maps.dtype)
 
 
 def jitter_photographs(rgb: Tensor, size: int, rng: Generator) -> Tensor:

@@ -1,17 +1,28 @@
-"""The names a picture bridge starts with: what the training sources call things, and ImageNet's names."""
+"""The names that pictures are given: what the training sources call things, ImageNet's, and those of two tables."""
 
+import functools
+import json
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
 
 from trenza.data.corpora import pictures
+from trenza.data.corpora.fetch import package_folder
 from trenza.data.corpora.pictures import Picture
+from trenza.data.corpora.tables import FASHION, fashion
+from trenza.data.worlds.drawing import COLOURS
 from trenza.errors import DataError
+from trenza.signals import Image, decode
+from trenza.signals.normalise import square
 
 PIXELS = 192
 PER_NAME_CLIPART = 12
 CROPS_A_PHOTOGRAPH = 90
+SHAPES = ("circle", "rectangle", "triangle")  # of easy-vqa; no other source names them
+UNPAINTED = ("black", "brown", "teal")  # its colours that worlds don't have: they are told with the name
+PRODUCTS = 20_000  # of Fashion-MNIST's train split that are looked at
+TABLE_PIXELS = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,63 @@ def concepts_of(training: list[Picture]) -> Concepts:
             names.append(name)
         of_imagenet.append(index[name])
     return Concepts(names, of_imagenet)
+
+
+def all_names(concepts: Concepts) -> tuple[str, ...]:
+    """The concepts' names, then what only the two tables call things: shapes, some with their colour, and clothes."""
+    coloured = [f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES]
+    known = {*concepts.names}
+    return (*concepts.names, *SHAPES, *coloured, *(name for name in FASHION if name not in known))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A picture of easy-vqa's train split. colour: as easy-vqa has it, but grey as worlds spell it. asked: questions
+    and answers."""
+
+    file: str
+    shape: str
+    colour: str
+    asked: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        return self.shape if self.colour in COLOURS else f"{self.colour} {self.shape}"
+
+
+@functools.lru_cache
+def table_shapes() -> tuple[Shape, ...]:
+    """Those whose shape and colour some question tells."""
+    folder = package_folder("easy-vqa") / "easy_vqa/data/train"
+    told: dict[int, dict[str, str]] = {}
+    asked: dict[int, list[tuple[str, str]]] = {}
+    for question, answer, number in json.loads((folder / "questions.json").read_text()):
+        asked.setdefault(number, []).append((question, answer))
+        if answer in SHAPES:
+            told.setdefault(number, {})["shape"] = answer
+        elif answer not in ("yes", "no"):
+            told.setdefault(number, {})["colour"] = "grey" if answer == "gray" else answer
+    return tuple(
+        Shape(str(folder / f"images/{number}.png"), t["shape"], t["colour"], tuple(asked[number]))
+        for number, t in sorted(told.items()) if len(t) == 2
+    )  # fmt: skip
+
+
+def table_pictures(seed: int) -> tuple[np.ndarray, list[str]]:
+    """Whole pictures of both tables' train splits, uint8 [N, 3, TABLE_PIXELS, TABLE_PIXELS], and their names."""
+    pixels, names = [], []
+    products = [entry for entry in fashion(("en",)) if entry.key.startswith("train-")]
+    for number in np.random.default_rng(seed).choice(len(products), PRODUCTS, replace=False):
+        pair = products[number].make()
+        picture = decode(pair.media.data, name=pair.key, kind="image")
+        assert isinstance(picture, Image)
+        pixels.append(square(picture, TABLE_PIXELS))
+        names.append(pair.text)
+    for shape in table_shapes():
+        with Pillow.open(shape.file) as image:
+            pixels.append(np.asarray(image.convert("RGB").resize((TABLE_PIXELS, TABLE_PIXELS))))
+        names.append(shape.name)
+    return np.stack(pixels).transpose(0, 3, 1, 2), names
 
 
 def squared(rgba: np.ndarray, size: int = PIXELS) -> np.ndarray:

@@ -17,9 +17,11 @@ from trenza.align import (
     film_drills,
     listings,
     page_drills,
+    shape_drills,
     sound_drills,
     tallies,
 )
+from trenza.align.concepts import SHAPES
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
@@ -41,7 +43,7 @@ KINDS = tuple(
     kind
     for kind, times in {
         "picture": 5, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 7, "album": 4, "tallied": 1,
-        "recording": 3, "recordings": 2, "crossing": 2, "aloud": 1, "moving": 1, "happening": 1, "page": 7,
+        "recording": 3, "recordings": 2, "crossing": 2, "aloud": 1, "moving": 1, "happening": 1, "page": 7, "shape": 6,
     }.items()
     for _ in range(times)
 )  # fmt: skip
@@ -156,12 +158,18 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
     """Without end: what imagined media hold, and what is asked of them."""
     known = [pair for pair in lexicon.names if max(len(name.split()) for name in pair) <= LONGEST]
     own = [pair for pair in lexicon.sounds if pair in {*known}]  # things' own sounds
+    english = {name for name, _ in lexicon.names}
+    kinds = [kind for kind in KINDS if kind != "shape" or english >= {*SHAPES}]
     while True:
         language, column = ("en", 0) if rng.random() < ENGLISH else ("es", 1)
-        kind = KINDS[rng.integers(len(KINDS))]
+        kind = kinds[rng.integers(len(kinds))]
         if kind == "page":
             page, about = page_drills.page(language, rng)
             yield (page,), about
+            continue
+        if kind == "shape":  # asked in English, whatever was drawn
+            shown, about = shape_drills.picture(rng)
+            yield (shown,), about
             continue
         some = rng.choice(len(known), MOST + MISSING, replace=False)
         names = list(dict.fromkeys(known[i][column] for i in some))

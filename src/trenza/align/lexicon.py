@@ -8,6 +8,7 @@ import torch
 from tokenizers import Tokenizer as Vocabulary
 from torch import nn
 
+from trenza.align.concepts import SHAPES
 from trenza.bridges.events import BESIDE, LOUD, EventTokens
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import EXTREMES, ONLY, WAYS, ObjectTokens, TrackTokens
@@ -26,6 +27,13 @@ from trenza.towers import figures
 from trenza.towers.hearing import END
 
 LANGUAGES = ("en", "es")  # of the names, in their order
+# What the tables of pictures call things, which no other source has in Spanish.
+PAINT = {"black": "negro", "brown": "marrón", "teal": "verde azulado"}
+OF_TABLES = {
+    "circle": "círculo", "rectangle": "rectángulo", "triangle": "triángulo", "t-shirt or top": "camiseta o top",
+    "trousers": "pantalón", "pullover": "jersey", "dress": "vestido", "coat": "abrigo", "sandal": "sandalia",
+    "shirt": "camisa", "sneaker": "zapatilla de deporte", "bag": "bolso", "ankle boot": "botín",
+}  # fmt: skip
 Encode = Callable[[str], list[int]]
 
 
@@ -92,6 +100,9 @@ def translated(names: Sequence[str]) -> list[tuple[str, str]]:
         said = {} if stamp.test else captions(root / f"{stamp.key}.txt")
         if "en" in said and "es" in said:
             known.setdefault(noun(said["en"]), _noun(said["es"]))
+    for name, spanish_name in OF_TABLES.items():
+        known.setdefault(name, spanish_name)
+    known |= {f"{paint} {shape}": f"{OF_TABLES[shape]} {own}" for paint, own in PAINT.items() for shape in SHAPES}
     return [(name, known.get(name, name)) for name in names]
 
 

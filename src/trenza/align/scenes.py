@@ -2,25 +2,26 @@
 
 import functools
 import io
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
 
 from trenza.align import augment
-from trenza.data.corpora.fetch import package_folder
+from trenza.align.concepts import table_shapes
+from trenza.align.redrawn import redrawn
+from trenza.data.corpora.pictures import EMOJI_STYLES, UNSEEN_STYLE, Picture, emoji
 from trenza.data.worlds import drawing
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.scene import Placed, Shot, contrasting_ground, shoot, slots
-from trenza.data.worlds.sources import stock_of
+from trenza.data.worlds.sources import CUT, stock_of, trimmed
 from trenza.data.worlds.stock import Chooser, Thing, held_out
 from trenza.errors import DataError
 
 HUES = tuple(COLOURS)
-SHAPES = ("circle", "rectangle", "triangle")  # of easy-vqa; no other source names them
-LABELLED, TINTED, RESTYLED = 0.12, 0.25, 0.35  # shares of scenes with labels, and of things in a colour or another hand
+LABELLED, TINTED, RESTYLED = 0.12, 0.25, 0.5  # shares of scenes with labels, and of things in a colour or another hand
+REDRAWN = 0.75  # of the restyled emoji
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,17 @@ def _kinds(chooser: Chooser, rng: np.random.Generator) -> tuple[list[Thing], lis
     return things, [float(rng.uniform(90, 240 if len(things) == 1 else 130)) for _ in things]
 
 
+@functools.lru_cache
+def _drawings() -> dict[str, Picture]:
+    """The emoji of training's hands, by the keys of things."""
+    return {f"{hand}/{p.key}": p for hand in EMOJI_STYLES if hand != UNSEEN_STYLE for p in emoji(hand)}
+
+
 def restyled(thing: Thing, rng: np.random.Generator) -> Thing:
-    """The thing as another hand might have drawn it: other shades, flat fills, dark lines."""
+    """The thing as another hand might have drawn it: an emoji's shapes anew, of others the shades, fills and lines."""
+    if thing.key in _drawings() and rng.random() < REDRAWN:
+        pixels = trimmed(redrawn(_drawings()[thing.key], rng).rgba(CUT))
+        return thing if pixels is None else replace(thing, rgba=pixels)
     drawn = torch.Generator().manual_seed(int(rng.integers(2**31)))
     rgba = torch.from_numpy(thing.rgba.copy()).permute(2, 0, 1)[None].float() / 255
     rgba = torch.nn.functional.pad(rgba, (3, 3, 3, 3))
@@ -125,30 +135,14 @@ def bare(rng: np.random.Generator) -> Scene:
     return Scene(pixels, np.array([[0, 0, 1, 1]], np.float32), [""], [0])
 
 
-@functools.lru_cache
-def _shapes() -> list[tuple[str, str, str]]:
-    """Pictures of easy-vqa's training split: file, shape, colour (empty where it is none of `COLOURS`)."""
-    folder = package_folder("easy-vqa") / "easy_vqa/data/train"
-    told: dict[int, dict[str, str]] = {}
-    for _, answer, number in json.loads((folder / "questions.json").read_text()):
-        if answer in SHAPES:
-            told.setdefault(number, {})["shape"] = answer
-        elif answer not in ("yes", "no"):
-            told.setdefault(number, {})["colour"] = "grey" if answer == "gray" else answer
-    return [
-        (str(folder / f"images/{number}.png"), t["shape"], t["colour"] if t["colour"] in HUES else "")
-        for number, t in sorted(told.items()) if "shape" in t and "colour" in t
-    ]  # fmt: skip
-
-
 def shape(rng: np.random.Generator) -> Scene:
     """One picture of easy-vqa: a flat shape on a pale ground."""
-    known = _shapes()
-    file, name, colour = known[rng.integers(len(known))]
-    with Pillow.open(file) as image:
+    known = table_shapes()
+    one = known[rng.integers(len(known))]
+    with Pillow.open(one.file) as image:
         pixels = np.asarray(image.convert("RGB").resize((drawing.SIZE, drawing.SIZE), Pillow.Resampling.BILINEAR))
     other = np.abs(pixels.astype(int) - pixels[0, 0]).max(-1)
     box = drawing.mask_box(other > other.max() / 2)
     assert box is not None  # the pixel that differs most
-    return Scene(pixels, np.array([[box.y0, box.x0, box.y1, box.x1]], np.float32), [name],
-                 [1 + HUES.index(colour) if colour else 0])  # fmt: skip
+    return Scene(pixels, np.array([[box.y0, box.x0, box.y1, box.x1]], np.float32), [one.name],
+                 [1 + HUES.index(one.colour) if one.colour in HUES else 0])  # fmt: skip

@@ -13,8 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trenza.align import scenes
-from trenza.align.concepts import concepts_of, training_pictures
-from trenza.align.scenes import SHAPES
+from trenza.align.concepts import all_names, concepts_of, training_pictures
 from trenza.checkpoints.folder import fill
 from trenza.towers.objects import MARGIN, PATCH, ObjectDetector, cut, normalised, numbers_of, seen
 
@@ -26,11 +25,11 @@ UNNAMED = -1
 
 
 def names_of_training(out: Path) -> tuple[str, ...]:
-    """What training calls things and ImageNet's names, as the tuned tower's keys have them; then the shapes."""
+    """All names, in the order of the tuned tower's keys."""
     file = out / "names.json"
     if not file.exists():
         out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps([*concepts_of(training_pictures()).names, *SHAPES]))
+        file.write_text(json.dumps(all_names(concepts_of(training_pictures()))))
     return tuple(json.loads(file.read_text()))
 
 

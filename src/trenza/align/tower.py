@@ -1,19 +1,19 @@
 """Stage 1 for pictures: tune the vision tower and one prototype a name, with the tower as its own teacher.
 
-Named pictures are learned by cross-entropy over all names. Photographs have no names in reach, so the
-untouched tower labels them: its ImageNet posterior and its features are the targets (Li & Hoiem,
-"Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
+Named pictures are learned by cross-entropy over all names; emoji also as other hands could have drawn them.
+Photographs have no names in reach, so the untouched tower labels them: its ImageNet posterior and its features are the
+targets (Li & Hoiem, "Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
 
-    python -m trenza.align.tower --out DIR [--steps 1200] [--seed 0]
+    python -m trenza.align.tower --out DIR [--steps 1700] [--seed 0]
 """
 
 import argparse
-import copy
 import json
 import math
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,17 +25,22 @@ from trenza.align import augment
 from trenza.align.concepts import (
     CROPS_A_PHOTOGRAPH,
     Concepts,
+    all_names,
     concepts_of,
     on_white,
     photograph_crops,
     rendered,
+    table_pictures,
     training_pictures,
 )  # fmt: skip
+from trenza.align.redrawn import redrawn
 from trenza.data.corpora.pictures import EMOJI_STYLES, THINGS, Picture
-from trenza.towers.efficientnet import EfficientNet
+from trenza.towers.efficientnet import EfficientNet, folded, quick, unfolded
+from trenza.towers.objects import numbers_of
 
 FIRST_TUNED_BLOCK = 6  # the blocks before see only edges and textures, and cost half of the backward pass
-NAMED, CROPS, CUTOUTS = 52, 14, 6  # pictures of each kind in a batch
+MIXED_AFTER = (3, 6)  # blocks before which some pictures' styles are mixed
+NAMED, TABLES, CROPS, CUTOUTS = 52, 8, 10, 6  # pictures of each kind in a batch
 SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
 STUDENT_PIXELS = (128, 160)  # the first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021)
 TEACHER_PIXELS = 260
@@ -43,14 +48,18 @@ TEACHER_PIXELS = 260
 TEACHER_TEMPERATURE = 0.6
 ONE_SIDED = re.compile("letter|arrow|button|left|right|note|number|sign|yen|euro|dollar|pound")  # never mirrored
 NOTHING_WEIGHT = 0.35  # emoji that are no things (faces, signs) are drawn this often
-INK = 0.018  # each emoji also comes inked around, the pen this share of its width wide
+REDRAWN = 4  # times that each emoji also comes drawn anew
+STEPS = 1700
+KEPT = 0.99  # of the average of weights, a step
 
 
 class Pictures:
     """The training pictures in memory, drawn by source, then by name, then by hand."""
 
-    def __init__(self, training: list[Picture], index: dict[str, int]):
-        training, rgba = rendered([*training, *(p.outlined(INK) for p in training if p.source in EMOJI_STYLES)])
+    def __init__(self, training: list[Picture], index: dict[str, int], seed: int):
+        rng = np.random.default_rng(seed)
+        emoji = [picture for picture in training if picture.source in EMOJI_STYLES]
+        training, rgba = rendered([*training, *(redrawn(p, rng) for _ in range(REDRAWN) for p in emoji)])
         self.rgba = torch.from_numpy(rgba)
         self.label = torch.tensor([index[p.name] for p in training])
         self.mirrors = torch.tensor([not ONE_SIDED.search(p.name) for p in training])
@@ -86,14 +95,17 @@ def pooled(tower: EfficientNet, rgb: Tensor, size: int) -> Tensor:
     return torch.cat(out)
 
 
-def first_prototypes(tower: EfficientNet, data: Pictures, concepts: Concepts) -> nn.Linear:
-    """ImageNet's weight vectors where a name has one; else linear discriminants of the tower's features."""
-    white = torch.from_numpy(on_white(data.rgba.numpy()))
-    features = pooled(tower, white, 192)
-    keys = nn.Linear(features.shape[1], len(concepts.names))
+def first_prototypes(tower: EfficientNet, named: list[tuple[Tensor, Tensor]], concepts: Concepts) -> nn.Linear:
+    """ImageNet's weight vectors where a name has one; else linear discriminants of the tower's features.
+
+    named: pictures uint8 [N, 3, H, W] and their names [N], of each source.
+    """
+    features = torch.cat([pooled(tower, rgb, 160) for rgb, _ in named])
+    labels, count = torch.cat([own for _, own in named]), len(all_names(concepts))
+    keys = nn.Linear(features.shape[1], count)
     mean = features.mean(0)
-    per_name = torch.zeros_like(keys.weight).index_add_(0, data.label, features - mean)
-    counts = torch.bincount(data.label, minlength=len(concepts.names)).clamp(min=1)[:, None]
+    per_name = torch.zeros_like(keys.weight).index_add_(0, labels, features - mean)
+    counts = torch.bincount(labels, minlength=count).clamp(min=1)[:, None]
     centred = per_name / counts
     covariance = (features - mean).T.cov()
     shrunk = covariance + torch.eye(len(mean)) * covariance.diagonal().mean()
@@ -113,12 +125,22 @@ def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor,
     """The untouched tower's posterior over our names [N, C], how sure it is [N] in 0..1, its features [N, 1280]."""
     features = pooled(tower, rgb, TEACHER_PIXELS)
     with torch.no_grad():
-        logits = tower.classifier(features)
+        logits = tower.classifier(features.to(tower.classifier.weight.dtype)).float()
     posterior = (logits / TEACHER_TEMPERATURE).softmax(-1)
     entropy = -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
-    targets = torch.zeros(len(rgb), len(concepts.names))
+    targets = torch.zeros(len(rgb), len(all_names(concepts)))
     targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior)
     return targets, 1 - entropy / math.log(logits.shape[1]), features
+
+
+def named_forward(tower: EfficientNet, x: Tensor, drawn: int, rng: torch.Generator) -> Tensor:
+    """Pictures [B, 3, S, S] to features [B, 1280]. Of the first `drawn` some are given a mix of styles."""
+    x = tower.stem(x)
+    for number, block in enumerate(tower.blocks):
+        if number in MIXED_AFTER:
+            x = torch.cat([augment.mix_styles(x[:drawn], rng), x[drawn:]])
+        x = block(x)
+    return tower.head(x).mean((2, 3)).float()
 
 
 def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
@@ -128,21 +150,28 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     out.mkdir(parents=True, exist_ok=True)
     training = training_pictures()
     concepts = concepts_of(training)
-    data = Pictures(training, concepts.index())
+    index = numbers_of(all_names(concepts))
+    data = Pictures(training, index, seed)
     crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
     cutouts = data.rgba[data.photograph]
     photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
-    teacher = start.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    table, names = table_pictures(seed)
+    tables, of_tables = torch.from_numpy(table), torch.tensor([index[name] for name in names])
+    teacher = quick(start)
     targets, sure, features = teach(teacher, photographs, concepts)
-    keys = first_prototypes(teacher, data, concepts)
+    plain = slice(len(training))  # before those drawn anew
+    few = torch.randperm(len(tables), generator=rng)[: len(tables) // 4]
+    white = torch.from_numpy(on_white(data.rgba[plain].numpy()))
+    keys = first_prototypes(teacher, [(white, data.label[plain]), (tables[few], of_tables[few])], concepts)
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
-    print(f"{len(training)} pictures, {len(photographs)} photographs, {len(concepts.names)} names", flush=True)
+    print(f"{len(data.rgba)} pictures, {len(photographs)} photographs, {len(index)} names", flush=True)
 
-    tower = copy.deepcopy(teacher)  # batch norm keeps ImageNet's statistics (eval mode) all along
+    # Batch norm keeps ImageNet's statistics all along; folded away, a step takes half of the time.
+    tower = folded(start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
         part.requires_grad_(False)
     model = nn.ModuleDict({"tower": tower, "prototypes": keys})
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT))
     tuned = [p for p in tower.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [{"params": tuned, "lr": 4e-4}, {"params": keys.parameters(), "lr": 8e-4}], weight_decay=0.02
@@ -156,21 +185,23 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
         rate = min(1, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
         for group, lr in zip(optimiser.param_groups, peak, strict=True):
             group["lr"] = lr * rate
-        named = data.draw(NAMED, rng)
+        named, told = data.draw(NAMED, rng), torch.randint(len(tables), (TABLES,), generator=rng)
         seen = torch.cat([
             torch.randint(len(crops), (CROPS,), generator=rng),
             len(crops) + torch.randint(len(cutouts), (CUTOUTS,), generator=rng),
         ])  # fmt: skip
         rgb = torch.cat([
             augment.compose(data.rgba[named], data.mirrors[named], crops, size, rng),
+            augment.jitter_photographs(tables[told], size, rng),
             augment.jitter_photographs(photographs[seen], size, rng),
         ])  # fmt: skip
         with torch.autocast("cpu", torch.bfloat16):
-            pooled_now = tower(normalise(rgb)).mean((2, 3))
-        logits = keys(F.dropout(pooled_now.float(), 0.2))
-        naming = F.cross_entropy(logits[:NAMED], data.label[named], label_smoothing=0.05)
-        teaching = (F.cross_entropy(logits[NAMED:], targets[seen], reduction="none") * sure[seen]).mean()
-        keeping = F.mse_loss(pooled_now[NAMED:].float(), features[seen]) / features.var()
+            pooled_now = named_forward(tower, normalise(rgb), NAMED, rng)
+        logits = keys(F.dropout(pooled_now, 0.2))
+        labels, known = torch.cat([data.label[named], of_tables[told]]), NAMED + TABLES
+        naming = F.cross_entropy(logits[:known], labels, label_smoothing=0.05)
+        teaching = (F.cross_entropy(logits[known:], targets[seen], reduction="none") * sure[seen]).mean()
+        keeping = F.mse_loss(pooled_now[known:], features[seen]) / features.var()
         loss = naming + teaching + 0.5 * keeping
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -178,21 +209,23 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
         optimiser.zero_grad(set_to_none=True)
         average.update_parameters(model)
         if step % 20 == 0:
-            right = (logits[:NAMED].argmax(1) == data.label[named]).float().mean()
+            right = (logits[:known].argmax(1) == labels).float()
             row = {
-                "step": step, "seconds": round(time.time() - begun), "loss": loss.item(), "right": right.item(),
+                "step": step, "seconds": round(time.time() - begun), "loss": loss.item(),
+                "right": right[:NAMED].mean().item(), "right of tables": right[NAMED:].mean().item(),
                 "naming": naming.item(), "teaching": teaching.item(), "keeping": keeping.item(),
             }  # fmt: skip
             log.write(json.dumps(row) + "\n")
             log.flush()
-        if step % 200 == 199:
-            save(average.module, out / "tower.safetensors")
-    save(average.module, out / "tower.safetensors")
+        if step % 200 == 199 or step + 1 == steps:
+            best: Any = average.module
+            save(unfolded(best["tower"], start), best["prototypes"], out / "tower.safetensors")
 
 
-def save(model: nn.Module, file: Path) -> None:
+def save(tower: EfficientNet, prototypes: nn.Linear, file: Path) -> None:
     """Float32 weights of tower and keys, written beside the file and then moved into place."""
     partial = file.with_suffix(".partial")
+    model = nn.ModuleDict({"tower": tower, "prototypes": prototypes})
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, partial)
     partial.replace(file)
 
@@ -200,12 +233,12 @@ def save(model: nn.Module, file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from trenza.checkpoints.parts import efficientnet_lite2
 
-    train(args.out, args.steps, args.seed, efficientnet_lite2())
+    train(args.out, args.steps, args.seed, efficientnet_lite2().eval())
 
 
 if __name__ == "__main__":

@@ -16,13 +16,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from trenza.align import augment
-from trenza.align.concepts import CROPS_A_PHOTOGRAPH, Concepts, on_white, photograph_crops, training_pictures
+from trenza.align.concepts import (
+    CROPS_A_PHOTOGRAPH,
+    Concepts,
+    all_names,
+    on_white,
+    photograph_crops,
+    table_pictures,
+    training_pictures,
+)  # fmt: skip
 from trenza.align.tower import Pictures, pooled, teach
-from trenza.towers.efficientnet import LITE2, EfficientNet
+from trenza.towers.efficientnet import LITE2, EfficientNet, quick
+from trenza.towers.objects import numbers_of
 
 SIZES = (144, 176)  # around the tower's last training size; clip art of the test split is named best so
 CANVAS = 192
 BATCH = 512
+OF_TABLES, TABLES_SHARE = 8000, 0.15  # pictures of the two tables that are seen, and their share of the drawn
 LEARNING_RATE = 5e-4
 
 
@@ -32,14 +42,13 @@ def features(tower: EfficientNet, rgb: Tensor) -> Tensor:
 
 
 def named_features(tower: EfficientNet, data: Pictures, crops: Tensor, seed: int) -> Tensor:
-    """Each training picture plain on white, then each once augmented: [2 N, 1280]."""
+    """Each training picture once augmented, [N, 1280]; as itself on white it is like what is drawn anew."""
     rng = torch.Generator().manual_seed(seed)
-    plain = features(tower, torch.from_numpy(on_white(data.rgba.numpy())))
     augmented = []
     for chunk in torch.arange(len(data.rgba)).split(64):
         rgb = augment.compose(data.rgba[chunk], data.mirrors[chunk], crops, CANVAS, rng)
         augmented.append(features(tower, (rgb * 255).round().to(torch.uint8)))
-    return torch.cat([plain, *augmented])
+    return torch.cat(augmented)
 
 
 def fit(
@@ -75,24 +84,29 @@ def main() -> None:
     from trenza.checkpoints.parts import efficientnet_lite2
 
     concepts = Concepts(**json.loads((args.tower / "concepts.json").read_text()))
+    index = numbers_of(all_names(concepts))
     weights = load_file(args.tower / "tower.safetensors")
-    tower = EfficientNet(LITE2).eval()
-    tower.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("tower.")})
-    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    data = Pictures(training_pictures(), concepts.index())
+    whole = EfficientNet(LITE2)
+    whole.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("tower.")})
+    tower = quick(whole)
+    data = Pictures(training_pictures(), index, args.seed)
     crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, args.seed))
     photographs = torch.cat([crops, torch.from_numpy(on_white(data.rgba[data.photograph].numpy()))])
     seen = features(tower, photographs)
-    posterior, sure, _ = teach(efficientnet_lite2().eval(), photographs, concepts)
-    named = named_features(tower, data, crops, args.seed)
-    names, drawn = data.label.repeat(2), data.weight.repeat(2)
+    posterior, sure, _ = teach(quick(efficientnet_lite2()), photographs, concepts)
+    table, told = table_pictures(args.seed)
+    few = torch.randperm(len(told), generator=torch.Generator().manual_seed(args.seed))[:OF_TABLES]
+    drawn = torch.cat([named_features(tower, data, crops, args.seed), features(tower, torch.from_numpy(table[few]))])
+    names = torch.cat([data.label, torch.tensor([index[told[i]] for i in few.tolist()])])
+    share = torch.from_numpy(data.weight) / data.weight.sum() * (1 - TABLES_SHARE)
+    weight = torch.cat([share, torch.full((len(few),), TABLES_SHARE / len(few), dtype=share.dtype)])
 
     count, width = weights["prototypes.weight"].shape
     keys = nn.Linear(width, count)
     with torch.no_grad():
         keys.weight.copy_(weights["prototypes.weight"])
         keys.bias.copy_(weights["prototypes.bias"])
-    fit(keys, (named, names, drawn), (seen, posterior, sure), args.steps, args.seed)
+    fit(keys, (drawn, names, weight), (seen, posterior, sure), args.steps, args.seed)
     save_file({"keys.weight": keys.weight.detach(), "keys.bias": keys.bias.detach()}, args.tower / "views.safetensors")
 
 

@@ -17,7 +17,8 @@ from trenza.systems.examples import Medium
 from trenza.systems.system_responder import SystemResponder
 from trenza.towers.language import LanguageModel
 
-Asked, Told = TypeVar("Asked"), TypeVar("Told")
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 
 class Words(DecoderSystem):

@@ -82,6 +82,13 @@ class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: the odd pixel goes to the bottom and the right."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.groups > 1 and self.weight.requires_grad and torch.is_grad_enabled():
+            # On CPUs the way back through a depthwise convolution takes three times as long in bfloat16.
+            with torch.autocast(x.device.type, enabled=False):
+                return self._padded(x.float())
+        return self._padded(x)
+
+    def _padded(self, x: Tensor) -> Tensor:
         (stride, _), (kernel, _) = self.stride, self.kernel_size
         vertical, horizontal = (
             max((math.ceil(size / stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:]
@@ -177,16 +184,46 @@ def quick(tower: EfficientNet, dtype: torch.dtype = torch.bfloat16) -> Efficient
 
     In bfloat16 its features differ from the float32 ones by a few hundredths of their size.
     """
-    fast = copy.deepcopy(tower).eval().requires_grad_(False)
-    for module in fast.modules():
-        if isinstance(module, ConvNorm):
-            norm = module.norm
-            assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
-            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-            module.conv.weight.mul_(scale[:, None, None, None])
-            module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale, requires_grad=False)
-            module.norm = nn.Identity()  # type: ignore[assignment]
+    fast = folded(tower).requires_grad_(False)
     return fast.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+@torch.no_grad()
+def folded(tower: EfficientNet) -> EfficientNet:
+    """A copy whose batch norms, with the statistics that they have, are in their convolutions."""
+    made = copy.deepcopy(tower).eval()
+    for module in made.modules():
+        if isinstance(module, ConvNorm):
+            spread, mean = _statistics(module.norm)
+            assert isinstance(module.norm, nn.BatchNorm2d)
+            scale = module.norm.weight / spread
+            module.conv.weight = nn.Parameter(module.conv.weight * scale[:, None, None, None])
+            module.conv.bias = nn.Parameter(module.norm.bias - mean * scale)
+            module.norm = nn.Identity()  # type: ignore[assignment]
+    return made
+
+
+@torch.no_grad()
+def unfolded(made: EfficientNet, tower: EfficientNet) -> EfficientNet:
+    """The same as `made`, which was `folded(tower)` and then trained, with batch norms of `tower`'s statistics."""
+    whole = copy.deepcopy(tower)
+    whole.classifier = copy.deepcopy(made.classifier)
+    parts = dict(made.named_modules())
+    for name, module in whole.named_modules():
+        if isinstance(module, ConvNorm):
+            source = parts[name].conv
+            spread, mean = _statistics(module.norm)
+            assert isinstance(module.norm, nn.BatchNorm2d) and isinstance(source, SameConv) and source.bias is not None
+            module.conv.weight.copy_(source.weight)
+            module.norm.weight.copy_(spread)
+            module.norm.bias.copy_(source.bias + mean)
+    return whole
+
+
+def _statistics(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel."""
+    assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.running_mean is not None
+    return (norm.running_var + norm.eps).sqrt(), norm.running_mean
 
 
 def from_package(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
