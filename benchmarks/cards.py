@@ -59,7 +59,8 @@ def make(name: str, folder: Path) -> int:
     arguments = []
     if name == "text-only":
         whole = load.responder
-        load.responder = lambda _model=None: TextOnly(whole())  # the command knows no such model
+        # The command knows no such model.
+        load.responder = lambda _model=None, itself=True: TextOnly(whole(itself=itself))
         arguments = [name]
     elif name == "random":
         sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/systems"))

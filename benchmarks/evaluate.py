@@ -154,7 +154,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.many:
         return many()
-    responder = load.responder()
+    responder = load.responder(itself=True)
     task = builtin.worlds(args.items, args.seed)
     said = with_pictures(args.seed, PEER_ITEMS)
     report: dict = {"machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed}

@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     begun = time.time()
-    responder = load.responder(args.model)
+    responder = load.responder(args.model, itself=True)
     known = {p.name for p in training_pictures()}
     drawn, names, others, weighed = (round(args.share * n) for n in (THINGS, SPOKEN, OTHER_FORMS, SUPPORT_ITEMS))
     things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]

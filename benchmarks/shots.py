@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    responder = load.responder(options.model)
+    responder = load.responder(options.model, itself=True)
     items = [item for item in builtin.load(options.task, options.items, 0).items if len(item.choices) > 1]
     chosen = [(item, found) for n, item in enumerate(items) if len(found := mates(items, n)) == max(SHOTS)]
     rows = []

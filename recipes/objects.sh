@@ -2,7 +2,7 @@
 # Trains the detector of objects (src/trenza/default_objects) from the sources, on two CPU cores.
 set -euo pipefail
 out=${1:?usage: recipes/objects.sh OUT}
-python -m trenza.align.tower --out "$out/tower" --steps 1200 --seed 0
+python -m trenza.align.tower --out "$out/tower" --seed 0
 python -m trenza.align.views --tower "$out/tower" --seed 0
 python -m trenza.align.objects --tower "$out/tower" --out "$out/objects" --chunks 137 --what 450 --colour 800 --where 740
 python -m trenza.align.averaging --tower "$out/tower" --out "$out/objects"

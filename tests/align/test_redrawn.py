@@ -1,5 +1,7 @@
 """Drawings as other hands could have made them: the shapes stay, all else may change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,23 @@ def test_what_is_redrawn_keeps_its_name_and_its_outline_and_looks_otherwise():
     assert len(seen) > 25
     again = redrawn(DRAWING, np.random.default_rng(3))
     assert again.svg == redrawn(DRAWING, np.random.default_rng(3)).svg
+
+
+def test_what_is_named_by_its_colour_keeps_it():
+    red = replace(DRAWING, name="red house")
+    for seed in range(30):
+        assert "#f00" in redrawn(red, np.random.default_rng(seed)).svg or "<circle" not in redrawn(
+            red, np.random.default_rng(seed)
+        ).svg
+
+
+def test_a_gradient_that_fades_out_or_is_empty_is_left_alone():
+    stops = '<stop stop-color="#111111"/><stop stop-color="#222222" stop-opacity="0"/>'
+    fading = f'<linearGradient id="a">{stops}</linearGradient>'
+    empty = '<linearGradient id="b" href="#z"/><linearGradient id="c"><stop stop-color="#333333"/></linearGradient>'
+    uses = '<path fill="url(#a)"/><path fill="url(#b)"/><path fill="url(#c)"/>'
+    made = flat(fading + empty + uses)
+    assert "url(#a)" in made and "url(#b)" in made and 'fill="#333333"' in made
 
 
 def test_a_gradient_becomes_one_of_its_colours():

@@ -32,6 +32,7 @@ def test_yes_and_no_are_read_off_the_shape_or_the_colour(shape, number, judged, 
 
 def test_a_shape_is_perceived_by_its_name_and_colour(monkeypatch):
     monkeypatch.setattr(shape_drills, "table_shapes", lambda: (RED, TEAL))
+    monkeypatch.setattr(imagined, "table_shapes", lambda: (RED, TEAL))
     monkeypatch.setattr(imagined, "KINDS", ("shape",))
     names = [(name, name) for name in ("circle", "rectangle", "triangle", "teal triangle", *map(str, range(20)))]
     lexicon = Lexicon(names, [(f"noise{i}", f"ruido{i}") for i in range(9)], [])

@@ -54,6 +54,19 @@ def test_scores_are_log_probabilities_of_whole_answers(default):
     assert default.score(conversation, ["yes"])[0] == pytest.approx(yes, rel=0.05)  # bfloat16
 
 
+def test_what_shows_nothing_is_answered_as_by_the_pinned_language_model_unless_the_system_itself_is_asked(default):
+    pinned, tokenizer = load.language()
+    asked = Conversation((Message("user", (text("What is the capital of France?"),)),))
+    (turn,) = default.without().prompt(asked).example.turns
+    answer = [*tokenizer.encode("Paris"), default.end]
+    row = pinned.embed(torch.tensor([*turn.question, *answer]))[None]
+    log_p = pinned.logits(pinned(row)[0, -len(answer) - 1 : -1]).float().log_softmax(-1)
+    expected = float(log_p[range(len(answer)), answer].sum())
+    assert default.score(asked, ["Paris"])[0] == pytest.approx(expected, rel=0.02)
+    own = load.responder(itself=True).score(asked, ["Paris"])[0]
+    assert abs(own - expected) > 0.2
+
+
 def test_support_is_had_for_every_kind_of_medium(default):
     sound = Audio(np.zeros(5 * 16_000, np.float32))
     video = Video(np.zeros((3, 20, 20, 3), np.uint8), np.array([0.0, 1.0, 2.0]), sound)

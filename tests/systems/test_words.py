@@ -65,4 +65,6 @@ def test_many_at_once_come_back_in_order(both):
     assert [answer.text for answer in made.respond_many(asked, 20)] == expected
     scores = [who.score(c, ["yes", "no"]) for who, c in zip(whose, asked, strict=True)]
     assert np.allclose(made.score_many([(c, ["yes", "no"]) for c in asked]), scores, rtol=1e-3)
+    later = Conversation((*SHOWN.messages, Message("assistant", (text("A house."),)), *PLAIN.messages))
+    assert made.respond_many([later], 20)[0].text == looking.respond_many([later], 20)[0].text  # shown before
     assert made.respond_many([]) == [] and len(count) <= 1

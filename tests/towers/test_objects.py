@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trenza.towers.efficientnet import EfficientNetConfig
+from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.objects import (
     COLUMNS,
     EDGE,
     MOST,
+    SHARPER,
     ObjectDetector,
     ObjectsConfig,
     alone,
@@ -107,6 +108,34 @@ def test_a_picture_of_one_thing_is_named_whole_and_its_parts_are_none():
     assert not torch.allclose(two[0, 8:11], model.gist(pixels[1:]).sort(descending=True).values)
     mean = torch.stack([model.gist(p[None]) for p in pixels]).mean(0)
     assert torch.allclose(model.gist(pixels), mean, atol=1e-6)
+
+
+def test_a_photograph_is_named_by_the_untouched_tower_too_and_a_drawing_is_not():
+    torch.manual_seed(0)
+    untouched = EfficientNet(EfficientNetConfig(0.25, 0.3, classes=4)).eval()
+    config = ObjectsConfig(
+        TOWER, ("one", "two", "three"), 4, 64, 64, whole=(48,), width=16, least=0.0, imagenet=(2, 2, 2, 2)
+    )
+    model = ObjectDetector(config).eval()
+    asked = []
+    untouched.register_forward_hook(lambda *_: asked.append(1))
+    model.untouched = (untouched,)
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    torch.nn.init.zeros_(model.photographed.weight)
+    with torch.no_grad():
+        model.photographed.bias.fill_(-9.0)
+        drawn = model.gist(pixels)
+        assert not asked
+        model.photographed.bias.fill_(9.0)  # surely a photograph
+        taken = model.gist(pixels)
+    assert asked
+    assert torch.allclose(model.recognised(pixels), torch.tensor([0.0, 0, 1]).expand(2, 3))  # all its classes
+    assert int(taken.argmax()) == 2 and float(taken.sum()) == pytest.approx(1)
+    own = model.keys(model.seen_whole(pixels)).softmax(-1)
+    sharp = own**SHARPER
+    assert torch.allclose(drawn, (sharp / sharp.sum(-1, keepdim=True)).mean(0), atol=1e-5)
+    half = (own + torch.tensor([0.0, 0, 1])) / 2
+    assert torch.allclose(taken, (half**SHARPER / (half**SHARPER).sum(-1, keepdim=True)).mean(0), atol=1e-3)
 
 
 def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():

@@ -23,13 +23,12 @@ CLOSER = 160  # pixels a side, of things that fill the picture
 @torch.no_grad()
 def average(folder: Path, tower: Path, out: Path) -> None:
     model = load.objects(folder)
-    weight, bias = seen.keys(tower, len(model.config.names))
-    own, known = model.names.weight @ model.directions.weight, weight.abs().sum(1) > 0
-    mixed = torch.where(known[:, None], SHARE * own + (1 - SHARE) * weight, own)  # new names have no other key
+    weight, bias = seen.keys(tower)
+    mixed = SHARE * model.names.weight @ model.directions.weight + (1 - SHARE) * weight
     features = seen.kept(out, ("features",))["features"].float()
     for part, value in zip((model.names, model.directions), seen.spread(mixed, features, objects.RANK), strict=True):
         part.weight.copy_(value)
-    model.names.bias.copy_(torch.where(known, SHARE * model.names.bias + (1 - SHARE) * bias, model.names.bias))
+    model.names.bias.copy_(SHARE * model.names.bias + (1 - SHARE) * bias)
     model.config = replace(model.config, closer=CLOSER)
     objects.save(model, folder)
 

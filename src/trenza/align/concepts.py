@@ -65,8 +65,7 @@ def concepts_of(training: list[Picture]) -> Concepts:
 def all_names(concepts: Concepts) -> tuple[str, ...]:
     """The concepts' names, then what only the two tables call things: shapes, some with their colour, and clothes."""
     coloured = [f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES]
-    known = {*concepts.names}
-    return (*concepts.names, *SHAPES, *coloured, *(name for name in FASHION if name not in known))
+    return tuple(dict.fromkeys((*concepts.names, *SHAPES, *coloured, *FASHION)))  # some are emoji as well
 
 
 @dataclass(frozen=True)

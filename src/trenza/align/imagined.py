@@ -21,7 +21,7 @@ from trenza.align import (
     sound_drills,
     tallies,
 )
-from trenza.align.concepts import SHAPES
+from trenza.align.concepts import table_shapes
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
@@ -159,7 +159,7 @@ def made(lexicon: Lexicon, rng: np.random.Generator) -> Iterator[tuple[tuple[Tru
     known = [pair for pair in lexicon.names if max(len(name.split()) for name in pair) <= LONGEST]
     own = [pair for pair in lexicon.sounds if pair in {*known}]  # things' own sounds
     english = {name for name, _ in lexicon.names}
-    kinds = [kind for kind in KINDS if kind != "shape" or english >= {*SHAPES}]
+    kinds = [kind for kind in KINDS if kind != "shape" or english >= {shape.name for shape in table_shapes()}]
     while True:
         language, column = ("en", 0) if rng.random() < ENGLISH else ("es", 1)
         kind = kinds[rng.integers(len(kinds))]

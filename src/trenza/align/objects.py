@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trenza.align import seen, views
@@ -24,8 +25,7 @@ from trenza.checkpoints.folder import save_folder
 from trenza.towers.efficientnet import LITE2
 from trenza.towers.objects import ObjectDetector, ObjectsConfig
 
-RANK, GLANCE, LOOK = 512, 160, 112
-SHARPER = 3.0  # the scores of whole pictures' keys times this: a name that is a blend of many can't be read
+RANK, GLANCE, LOOK = 512, 160, 128
 SPREAD = 0.15  # of a thing's size: how far from its centre a cell still counts as half right
 INSIDE = 0.4  # of the centre's weight, from which a cell learns its box
 WHERE_BATCH, NAMED, TAUGHT, COLOUR_BATCH = 16, 112, 16, 128
@@ -35,11 +35,12 @@ SAVE_EVERY = 120  # seconds
 
 def new_detector(names: tuple[str, ...], tower: Path) -> ObjectDetector:
     """The tuned tower and its keys of whole pictures; a glance, colours and names that know nothing."""
-    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=views.SIZES))
+    known = json.loads((tower / "concepts.json").read_text())["of_imagenet"]
+    model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=views.SIZES, imagenet=tuple(known)))
     seen.fill_tower(model, tower)
-    if model.keys is not None:
-        for own, fitted in zip((model.keys.weight, model.keys.bias), seen.keys(tower, len(names)), strict=True):
-            own.data.copy_(fitted * SHARPER)
+    fitted = load_file(tower / "views.safetensors")
+    for part in ("keys", "photographed"):
+        getattr(model, part).load_state_dict({end: fitted[f"{part}.{end}"] for end in ("weight", "bias")})
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -170,7 +171,7 @@ def learn_what(model: ObjectDetector, out: Path, tower: Path, steps: int, seed: 
     """The names, from the tower's keys on; on photographs those keys are the teacher, as nobody else names them."""
     data = seen.kept(out, ("features", "labels"))
     features, labels = data["features"].float(), data["labels"]
-    weight, bias = seen.keys(tower, len(model.config.names))
+    weight, bias = seen.keys(tower)
     with torch.no_grad():
         for part, value in zip((model.names, model.directions), seen.spread(weight, features, RANK), strict=True):
             part.weight.copy_(value)

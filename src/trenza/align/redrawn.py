@@ -18,8 +18,9 @@ SIMPLER, LEFT_OUT = 0.3, 0.15  # in so many drawings each shape but the first go
 WIDTHS = (0.006, 0.035)  # of the pen, in the drawing's width
 BLACK = 0.6  # of the pens; the others are dark
 PAINT = re.compile(r'\b(fill|stop-color|stroke)="(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})"')
-GRADIENT = re.compile(r'<(linear|radial)Gradient\b[^>]*\bid="([^"]+)"[^>]*>(.*?)</\1Gradient>', re.S)
+GRADIENT = re.compile(r'<(linear|radial)Gradient\b[^>]*\bid="([^"]+)"[^>]*(?<!/)>(.*?)</\1Gradient>', re.S)
 STOP = re.compile(r'stop-color="(#[0-9a-fA-F]{3,6})"')
+NAMED = re.compile(r"\b(red|orange|yellow|green|blue|purple|brown|black|white)\b")
 SHAPE = re.compile(r"<(?:path|circle|ellipse|rect|polygon)\b[^>]*/>")
 FILL = re.compile(r'\bfill="(#[0-9a-fA-F]{3,6}|url\([^)]*\))"')
 
@@ -32,9 +33,10 @@ def redrawn(picture: Picture, rng: np.random.Generator) -> Picture:
         body = flat(body)
     if rng.random() < SIMPLER:
         body = simpler(body, rng)
-    if rng.random() < PALETTE:
+    coloured = bool(NAMED.search(picture.name))  # it wouldn't be what it is called
+    if rng.random() < PALETTE and not coloured:
         body = repainted(body, rng)
-    bare = rng.random() < BARE
+    bare = rng.random() < BARE and not coloured
     if bare:
         body = FILL.sub('fill="#fff"', body)
     if bare or rng.random() < PEN:
@@ -46,9 +48,9 @@ def redrawn(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def flat(body: str) -> str:
-    """Every gradient as the colour in its middle."""
+    """Every gradient as the colour in its middle; what fades out stays, since it would hide what is under it."""
     for _, name, stops in GRADIENT.findall(body):
-        if colours := STOP.findall(stops):
+        if "stop-opacity" not in stops and (colours := STOP.findall(stops)):
             body = body.replace(f"url(#{name})", colours[len(colours) // 2])
     return body
 

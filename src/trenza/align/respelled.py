@@ -25,12 +25,12 @@ def respell(model: Path, out: Path, parts: Parts) -> None:
         "data": [{"path": model}], "steps": 1, "batch": 1,
     })  # fmt: skip
     made = assemble.llava(recipe, parts)
-    own = made.state_dict()
-    tables = {name for name, tensor in weights.items() if not tensor.is_floating_point()}
-    for name, tensor in weights.items():
-        if name not in own or (name not in tables and tensor.shape != own[name].shape):
+    wanted = assemble.own_weights(made)
+    tables = {name for name, tensor in wanted.items() if not tensor.is_floating_point()}
+    for name in {*wanted, *weights} - tables:
+        if name not in wanted or name not in weights or weights[name].shape != wanted[name].shape:
             raise WeightsError(f"{model}/model.safetensors: {name} isn't what is trained today; train it anew")
-    spelled = {name: own[name] if name in tables else tensor for name, tensor in weights.items()}
+    spelled = {name: tensor if name in tables else weights[name] for name, tensor in wanted.items()}
     card = out / "README.md"
     kept = {"README.md": card.read_text()} if card.exists() else None
     save_folder(out, config | assemble.config_of(made, "llava"), spelled, kept)

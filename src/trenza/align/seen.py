@@ -94,15 +94,10 @@ def fill_tower(model: ObjectDetector, folder: Path) -> None:
     fill(model.tower, kept, file, optional=("num_batches_tracked",))
 
 
-def keys(folder: Path, count: int) -> tuple[Tensor, Tensor]:
-    """The prototypes as `align/views.py` fitted them, [count, 1280] and [count].
-
-    Names that are new start as none of them, and unlikely.
-    """
+def keys(folder: Path) -> tuple[Tensor, Tensor]:
+    """The prototypes as `align/views.py` fitted them, [names, 1280] and [names]."""
     fitted = load_file(folder / "views.safetensors")
-    weight, bias = fitted["keys.weight"], fitted["keys.bias"]
-    new = count - len(bias)
-    return torch.cat([weight, weight.new_zeros(new, weight.shape[1])]), torch.cat([bias, (bias.min() - 5).repeat(new)])
+    return fitted["keys.weight"], fitted["keys.bias"]
 
 
 def spread(weight: Tensor, features: Tensor, rank: int) -> tuple[Tensor, Tensor]:

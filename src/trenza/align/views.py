@@ -34,6 +34,7 @@ CANVAS = 192
 BATCH = 512
 OF_TABLES, TABLES_SHARE = 8000, 0.15  # pictures of the two tables that are seen, and their share of the drawn
 LEARNING_RATE = 5e-4
+APART_STEPS = 500
 
 
 def features(tower: EfficientNet, rgb: Tensor) -> Tensor:
@@ -75,6 +76,24 @@ def fit(
             print(f"step {step + 1} naming {naming:.3f} right {right:.3f} teaching {teaching:.3f}", flush=True)
 
 
+def tell_apart(photographed: nn.Linear, photographs: Tensor, drawn: Tensor, weight: Tensor, seed: int) -> None:
+    """Logistic regression: whether features [N, 1280] are of a photograph. weight: of drawing the drawn ones."""
+    rng = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(photographed.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
+    spread = drawn.std(0)
+    for _ in range(APART_STEPS):
+        one = photographs[torch.randint(len(photographs), (BATCH,), generator=rng)]
+        other = drawn[torch.multinomial(weight, BATCH, replacement=True, generator=rng)]
+        x = torch.cat([one, other])
+        logits = photographed(x + torch.randn(x.shape, generator=rng) * spread * 0.3)[:, 0]
+        value = F.binary_cross_entropy_with_logits(logits, (torch.arange(len(x)) < BATCH).float())
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+    right = ((photographed(photographs) > 0).float().mean(), (photographed(drawn) < 0).float().mean())
+    print(f"photographs told {right[0]:.3f}, drawings {right[1]:.3f}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tower", type=Path, required=True)
@@ -98,7 +117,7 @@ def main() -> None:
     few = torch.randperm(len(told), generator=torch.Generator().manual_seed(args.seed))[:OF_TABLES]
     drawn = torch.cat([named_features(tower, data, crops, args.seed), features(tower, torch.from_numpy(table[few]))])
     names = torch.cat([data.label, torch.tensor([index[told[i]] for i in few.tolist()])])
-    share = torch.from_numpy(data.weight) / data.weight.sum() * (1 - TABLES_SHARE)
+    share = data.weight / data.weight.sum() * (1 - TABLES_SHARE)
     weight = torch.cat([share, torch.full((len(few),), TABLES_SHARE / len(few), dtype=share.dtype)])
 
     count, width = weights["prototypes.weight"].shape
@@ -107,7 +126,12 @@ def main() -> None:
         keys.weight.copy_(weights["prototypes.weight"])
         keys.bias.copy_(weights["prototypes.bias"])
     fit(keys, (drawn, names, weight), (seen, posterior, sure), args.steps, args.seed)
-    save_file({"keys.weight": keys.weight.detach(), "keys.bias": keys.bias.detach()}, args.tower / "views.safetensors")
+    torch.manual_seed(args.seed)
+    photographed = nn.Linear(width, 1)
+    is_drawn = torch.cat([~data.photograph, torch.ones(len(few), dtype=torch.bool)])  # so small that clothes count too
+    tell_apart(photographed, seen, drawn[is_drawn], weight[is_drawn], args.seed)
+    parts = nn.ModuleDict({"keys": keys, "photographed": photographed})
+    save_file({k: v.contiguous() for k, v in parts.state_dict().items()}, args.tower / "views.safetensors")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             trainer = Trainer(recipe, assemble.pinned())
             trained = trainer.run()
             console.print(f"{name}: measuring")
-            report[name] = comparing.measured(trainer, load.responder(str(trained)), asked, picture)
+            report[name] = comparing.measured(trainer, load.responder(str(trained), itself=True), asked, picture)
             asks = ("ask", "--no-support", "--model", str(trained), str(file), comparing.QUESTION)
             try:
                 report[name]["memory"] = {"GiB": comparing.peak_memory(*asks)}

@@ -124,7 +124,7 @@ def _loaded(name: str | None):
     from trenza.systems import load
 
     with Console(stderr=True).status(f"loading {name or DEFAULT}"):
-        return load.responder(name)
+        return load.responder(name, itself=True)
 
 
 def _leaks(options: argparse.Namespace, responder, task, remarks: list[str]):

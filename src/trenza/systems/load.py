@@ -52,7 +52,7 @@ CODECS = Path(__file__).parents[1] / "default_codecs"
 # Nothing reads the first two when answering; the others are Whisper's own.
 NOT_SHIPPED = ("classifier", "num_batches_tracked", "listener.embedding", "listener.positions")
 THRESHOLD = "support_threshold"  # in config.json, in nats: `align/calibrate.py` puts it there
-THINGS = 7  # of `Things` and what has no weights (lines, pages, figures, tracks): counts up when it changes
+THINGS = 8  # of `Things` and what has no weights (lines, pages, figures, tracks): counts up when it changes
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -107,6 +107,8 @@ def objects(folder: Path = OBJECTS) -> ObjectDetector:
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't of a detector of objects: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
+    if made.config.imagenet:
+        made.untouched = (parts.efficientnet_lite2(),)
     return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -156,8 +158,11 @@ TRAINED: dict[str, tuple[type, type]] = {
 }
 
 
-def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingResponder:
-    """What `trenza train` wrote, around the pinned parts in `dtype`; or what `trenza import` did, which has its own."""
+def trained(folder: Path, dtype: torch.dtype = torch.bfloat16, itself: bool = False) -> StreamingResponder:
+    """What `trenza train` wrote, around the pinned parts in `dtype`; or what `trenza import` did, which has its own.
+
+    itself: see `responder`.
+    """
     config = read_config(folder)
     if config.get("language"):
         return imported.responder(folder)
@@ -165,7 +170,7 @@ def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingRespo
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
     perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
     senses: Sense = remembered(things(tokenizer)) if perceives else sense(config["system"])
-    if not config.get("rank"):
+    if itself or not config.get("rank"):
         return SystemResponder(model, tokenizer, senses, end, least=least)
 
     def words() -> SystemResponder:
@@ -207,12 +212,15 @@ SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {
 }
 
 
-def responder(model: str | None = None) -> StreamingResponder:
+def responder(model: str | None = None, itself: bool = False) -> StreamingResponder:
     """MODEL is nothing (the embedded default), a folder of ours, a public checkpoint that transformers has (folder or
     hub name), or the URL of an OpenAI-compatible endpoint. Raises WeightsError, UsageError or EndpointError.
+
+    itself: what shows nothing is answered by the system too, and not by the language model that it stands on
+    (`words.py`). So evaluation asks, which wants to know what training left in the system.
     """
     if not model:
-        return trained(DEFAULT)
+        return trained(DEFAULT, itself=itself)
     if model.lower().startswith(("http://", "https://")):
         from trenza.systems.endpoint import Endpoint
 
@@ -233,7 +241,7 @@ def responder(model: str | None = None) -> StreamingResponder:
             f"{folder}/config.json names the system {config.get('system')!r}; known: {', '.join(SYSTEMS)}, "
             "or a model_type of transformers"
         )
-    return SYSTEMS[config["system"]](folder)
+    return trained(folder, itself=itself) if config["system"] in TRAINED else SYSTEMS[config["system"]](folder)
 
 
 def _hub(source: str) -> StreamingResponder:

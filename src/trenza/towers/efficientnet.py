@@ -82,10 +82,11 @@ class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: the odd pixel goes to the bottom and the right."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.groups > 1 and self.weight.requires_grad and torch.is_grad_enabled():
+        learns = self.weight.requires_grad and torch.is_grad_enabled()
+        if self.groups > 1 and learns and torch.is_autocast_enabled(x.device.type):
             # On CPUs the way back through a depthwise convolution takes three times as long in bfloat16.
             with torch.autocast(x.device.type, enabled=False):
-                return self._padded(x.float())
+                return self._padded(x.to(self.weight.dtype))
         return self._padded(x)
 
     def _padded(self, x: Tensor) -> Tensor:

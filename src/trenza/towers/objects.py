@@ -3,7 +3,8 @@
 The glance marks centres and the boxes around them (Zhou et al. 2019, "Objects as Points") on EfficientNet's maps of two
 depths; it knows no names. Each box is then cut out of the picture and seen at one size (Girshick et al. 2014, section
 2), because a name learned from one thing alone holds for a small one in a crowd only if both are seen equally large.
-A picture of one thing only is named as a whole instead, as pictures are classified.
+A picture of one thing only is named as a whole instead, as pictures are classified; a photograph by two, since tuning
+on drawings costs some of what the tower knew of photographs: the untouched tower speaks too.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from trenza.bridges.perceived import BOX, NUMBERS, SCORE
 from trenza.errors import WeightsError
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
+from trenza.towers.glance import Glance
 
 RIVALS = 8  # likeliest names that are kept of each object
 EDGE = 0.08  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
@@ -29,6 +31,9 @@ SAME = 0.5  # intersection over union from which two boxes are one thing
 FINE_STAGE, COARSE_STAGE = 2, 4  # whose maps the glance reads: strides 8 and 16
 BATCH = 64  # things looked at in one pass
 HALF = 0.5  # of the picture's side
+UNTOUCHED_PIXELS = 260  # at which the untouched tower sees a photograph
+UNTOUCHED_SHARE = 0.5  # of a photograph's names
+SHARPER = 3.0  # power of a whole picture's names: a name that is a blend of many can't be read
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class ObjectsConfig:
     look: int  # pixels a side at which each thing is seen
     closer: int = 0  # the same of a thing of more than HALF the picture, which has more to show; 0: as any other
     whole: tuple[int, ...] = ()  # pixels a side at which a picture of one thing is seen to name it; none: as any other
+    imagenet: tuple[int, ...] = ()  # the names of the untouched tower's classes, by number; none: it isn't asked
     width: int = 64  # of the glance
     least: float = 0.5  # score below which nothing is reported; calibrated, see the model card
     sharpness: float = 1.0  # the names' scores times this, so that probabilities hold; calibrated likewise
@@ -47,47 +53,8 @@ class ObjectsConfig:
     @classmethod
     def from_dict(cls, config: dict) -> "ObjectsConfig":
         known = {k: v for k, v in config.items() if k != "tower"}
-        lists = {key: tuple(known[key]) for key in ("names", "whole") if key in known}
+        lists = {key: tuple(known[key]) for key in ("names", "whole", "imagenet") if key in known}
         return cls(EfficientNetConfig(**config["tower"]), **(known | lists))
-
-
-class Mixer(nn.Module):
-    """Wide depthwise convolution, then an inverted bottleneck, with a shortcut (Liu et al. 2022, figure 4)."""
-
-    def __init__(self, width: int, dilation: int):
-        super().__init__()
-        self.depthwise = nn.Conv2d(width, width, 5, padding=2 * dilation, dilation=dilation, groups=width)
-        self.norm = nn.GroupNorm(1, width)
-        self.expand, self.project = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.project(F.gelu(self.expand(self.norm(self.depthwise(x)))))
-
-
-class Glance(nn.Module):
-    """Maps of two depths to how likely a thing has its centre in each cell, and its box seen from there."""
-
-    def __init__(self, fine: int, coarse: int, width: int):
-        super().__init__()
-        self.fine, self.coarse = nn.Conv2d(fine, width, 1), nn.Conv2d(coarse, width, 1)
-        self.whole = nn.Linear(coarse, width)
-        self.mixers = nn.Sequential(*(Mixer(width, dilation) for dilation in (1, 2, 4)))
-        self.norm = nn.GroupNorm(1, width)
-        self.head = nn.Conv2d(width, 5, 1)
-        assert self.head.bias is not None
-        nn.init.constant_(self.head.bias, -3.0)  # few cells are centres, and things are small beside the picture
-
-    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, F, G, G] and [B, C, G/2, G/2] to centre logits [B, G, G] and boxes [B, G, G, 4] (y0 x0 y1 x1, 0..1)."""
-        x = self.fine(fine) + F.interpolate(self.coarse(coarse), scale_factor=2.0, mode="bilinear")
-        x = x + self.whole(coarse.mean((2, 3)))[..., None, None]
-        out = self.head(F.gelu(self.norm(self.mixers(x)))).float()
-        size = out.shape[-1]
-        middle = (torch.arange(size, device=out.device) + 0.5) / size
-        reach = out[:, 1:].clamp(max=1.0).exp()  # of the picture's side, from the cell's middle to each edge
-        y, x = middle[None, :, None], middle[None, None, :]
-        boxes = torch.stack([y - reach[:, 0], x - reach[:, 1], y + reach[:, 2], x + reach[:, 3]], -1)
-        return out[:, 0], boxes
 
 
 class ObjectDetector(nn.Module):
@@ -103,6 +70,8 @@ class ObjectDetector(nn.Module):
         self.directions = nn.Linear(config.tower.width, config.rank, bias=False)
         self.names = nn.Linear(config.rank, len(config.names))
         self.keys = nn.Linear(config.tower.width, len(config.names)) if config.whole else None  # of whole pictures
+        self.photographed = nn.Linear(config.tower.width, 1) if config.imagenet else None  # or drawn
+        self.untouched: tuple[EfficientNet, ...] = ()  # one at most; its weights aren't stored here
         self.colours = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(),
             nn.Conv2d(48, 96, 3, 2, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(384, COLOURS),
@@ -167,7 +136,24 @@ class ObjectDetector(nn.Module):
     def gist(self, pixels: Tensor) -> Tensor:
         """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole."""
         assert self.keys is not None
-        return self.keys(self.seen_whole(pixels)).softmax(-1).mean(0)
+        features = self.seen_whole(pixels)
+        names = self.keys(features).softmax(-1)
+        if self.photographed is not None and self.untouched:
+            logits = self.photographed(features)
+            if len(some := (logits[:, 0] > 0).nonzero()[:, 0]):
+                share = UNTOUCHED_SHARE * logits[some].sigmoid()
+                names[some] = (1 - share) * names[some] + share * self.recognised(pixels[some])
+        sharp = names**SHARPER
+        return (sharp / sharp.sum(-1, keepdim=True)).mean(0)
+
+    @torch.no_grad()
+    def recognised(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, H, W, 3], squares, to the untouched tower's probabilities of names [N, names]."""
+        (tower,) = self.untouched
+        x = seen(pixels.permute(0, 3, 1, 2), UNTOUCHED_PIXELS)
+        classes = tower.classify(tower(x)).softmax(-1)
+        numbers = torch.tensor(self.config.imagenet)
+        return torch.zeros(len(pixels), len(self.config.names)).index_add(1, numbers, classes)
 
     @torch.no_grad()
     def detect(self, pixels: Tensor) -> list[Tensor]:
