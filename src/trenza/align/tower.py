@@ -56,10 +56,11 @@ KEPT = 0.99  # of the average of weights, a step
 class Pictures:
     """The training pictures in memory, drawn by source, then by name, then by hand."""
 
-    def __init__(self, training: list[Picture], index: dict[str, int], seed: int):
+    def __init__(self, training: list[Picture], index: dict[str, int], seed: int, anew: int = REDRAWN):
+        """anew: times that each emoji also comes drawn anew."""
         rng = np.random.default_rng(seed)
         emoji = [picture for picture in training if picture.source in EMOJI_STYLES]
-        training, rgba = rendered([*training, *(redrawn(p, rng) for _ in range(REDRAWN) for p in emoji)])
+        training, rgba = rendered([*training, *(redrawn(p, rng) for _ in range(anew) for p in emoji)])
         self.rgba = torch.from_numpy(rgba)
         self.label = torch.tensor([index[p.name] for p in training])
         self.mirrors = torch.tensor([not ONE_SIDED.search(p.name) for p in training])
