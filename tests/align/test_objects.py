@@ -45,6 +45,14 @@ def test_scenes_keep_the_rule_of_the_training_split(stock):
             assert not colour or not held_out(name, scenes.HUES[colour - 1])
 
 
+def test_a_thing_that_fills_the_picture_leaves_room_for_its_label(stock, monkeypatch):
+    monkeypatch.setattr(scenes, "LABELLED", 1.0)
+    monkeypatch.setattr(scenes, "_kinds", lambda chooser, rng: (chooser.things_apart(1, anchored=0), [240.0]))
+    for seed in range(10):
+        scene = scenes.draw(np.random.default_rng(seed))
+        assert len(scene.names) == 1 and scene.boxes[0, 2] <= 1 - scenes.FOOT / 256 + 0.02
+
+
 def test_boxes_of_a_scene_are_where_its_things_are(stock, monkeypatch):
     rng = np.random.default_rng(1)
     monkeypatch.setattr(scenes, "RESTYLED", 0.0)

@@ -22,6 +22,7 @@ from trenza.errors import DataError
 HUES = tuple(COLOURS)
 LABELLED, TINTED, RESTYLED = 0.12, 0.25, 0.5  # shares of scenes with labels, and of things in a colour or another hand
 REDRAWN = 0.75  # of the restyled emoji
+FOOT = 22.0  # pixels under a thing, for its label
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def _shot(rng: np.random.Generator) -> Shot:
     labelled = bool(rng.random() < LABELLED)
     things, sides = _kinds(chooser, rng)
     placed = []
-    for thing, slot in zip(things, slots(sides, rng, foot=22.0 if labelled else 0.0), strict=True):
+    foot = FOOT if labelled else 0.0
+    sides = [min(side, drawing.SIZE - foot) for side in sides]  # one that fills the picture leaves room for its label
+    for thing, slot in zip(things, slots(sides, rng, foot=foot), strict=True):
         colour = HUES[rng.integers(len(HUES))] if rng.random() < TINTED else ""
         if colour and held_out(thing.names["en"], colour):
             colour = ""
