@@ -110,6 +110,22 @@ def test_a_picture_of_one_thing_is_named_whole_and_its_parts_are_none():
     assert torch.allclose(model.gist(pixels), mean, atol=1e-6)
 
 
+def test_what_is_called_after_a_colour_that_worlds_dont_have_is_in_its_own():
+    torch.manual_seed(0)
+    config = ObjectsConfig(TOWER, ("brown circle", "circle"), 2, 64, 64, width=16, least=0.0)
+    model = ObjectDetector(config).eval()
+    pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    model.find = lambda given: [(torch.tensor([0.9]), torch.tensor([[0.1, 0.1, 0.4, 0.4]]))]
+    with torch.no_grad():
+        model.colours[-1].bias[3] = 50.0
+        found = {}
+        for number in (0, 1):
+            model.names.bias[number] += 100.0
+            found[number] = model.detect(pixels)[0][0, 21:].argmax().item()
+            model.names.bias[number] -= 100.0
+    assert found == {0: 0, 1: 3} and "called" not in model.state_dict()
+
+
 def test_a_photograph_is_named_by_the_untouched_tower_too_and_a_drawing_is_not():
     torch.manual_seed(0)
     untouched = EfficientNet(EfficientNetConfig(0.25, 0.3, classes=4)).eval()

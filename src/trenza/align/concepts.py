@@ -15,12 +15,11 @@ from trenza.data.worlds.drawing import COLOURS
 from trenza.errors import DataError
 from trenza.signals import Image, decode
 from trenza.signals.normalise import square
+from trenza.towers.objects import SHAPES, UNPAINTED
 
 PIXELS = 192
 PER_NAME_CLIPART = 12
 CROPS_A_PHOTOGRAPH = 90
-SHAPES = ("circle", "rectangle", "triangle")  # of easy-vqa; no other source names them
-UNPAINTED = ("black", "brown", "teal")  # its colours that worlds don't have: they are told with the name
 PRODUCTS = 20_000  # of Fashion-MNIST's train split that are looked at
 TABLE_PIXELS = 64
 
@@ -63,7 +62,10 @@ def concepts_of(training: list[Picture]) -> Concepts:
 
 
 def all_names(concepts: Concepts) -> tuple[str, ...]:
-    """The concepts' names, then what only the two tables call things: shapes, some with their colour, and clothes."""
+    """The concepts' names, then what only the two tables call things: shapes, some with their colour, and clothes.
+
+    Their colours that worlds don't have are told with the name.
+    """
     coloured = [f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES]
     return tuple(dict.fromkeys((*concepts.names, *SHAPES, *coloured, *FASHION)))  # some are emoji as well
 

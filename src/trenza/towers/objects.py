@@ -23,6 +23,8 @@ RIVALS = 8  # likeliest names that are kept of each object
 EDGE = 0.08  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
 FILLS = 0.15  # of a side, that a box may be off from all of the picture to fill it
 COLOURS = 9  # its own, then `data/worlds/drawing.COLOURS` in order
+SHAPES = ("circle", "rectangle", "triangle")
+UNPAINTED = ("black", "brown", "teal")  # none of those COLOURS: a shape is called after them, and in its own
 COLUMNS = 2 * RIVALS + 4 + 1 + COLOURS  # of a row; see `ObjectDetector.detect`
 MOST = 16  # objects of one picture
 MARGIN = 0.08  # of the longer side, around a thing before it is looked at
@@ -71,6 +73,10 @@ class ObjectDetector(nn.Module):
         self.names = nn.Linear(config.rank, len(config.names))
         self.keys = nn.Linear(config.tower.width, len(config.names)) if config.whole else None  # of whole pictures
         self.photographed = nn.Linear(config.tower.width, 1) if config.imagenet else None  # or drawn
+        shapes = {f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES}
+        called = [name in shapes for name in config.names]
+        self.register_buffer("called", torch.tensor(called), persistent=False)
+        self.called: Tensor
         self.untouched: tuple[EfficientNet, ...] = ()  # one at most; its weights aren't stored here
         self.colours = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(),
@@ -168,10 +174,10 @@ class ObjectDetector(nn.Module):
                 rows.append(torch.zeros(0, COLUMNS))
                 continue
             names, colours = self.describe(picture, boxes)
-            found = told(names, boxes, scores, colours)
+            found = self._told(names, boxes, scores, colours)
             if self.keys is not None and (one := alone(found)) is not None:
                 whole = self.gist(picture[None])[None]
-                found = told(whole, *(part[one : one + 1] for part in (boxes, scores, colours)))
+                found = self._told(whole, *(part[one : one + 1] for part in (boxes, scores, colours)))
             found[:, BOX] = inset(found[:, BOX])
             rows.append(found)
         return rows
@@ -186,12 +192,13 @@ class ObjectDetector(nn.Module):
         sure = names.amax(1)
         if float(sure) < self.config.least:
             return torch.zeros(0, COLUMNS)
-        return told(names, box, sure, self.coloured(pixels, box))
+        return self._told(names, box, sure, self.coloured(pixels, box))
 
-
-def told(names: Tensor, boxes: Tensor, scores: Tensor, colours: Tensor) -> Tensor:
-    """Things as rows [K, 30], see `ObjectDetector.detect`; names: probabilities [K, N]."""
-    return torch.cat([rivals(names), boxes, scores[:, None], colours], 1)
+    def _told(self, names: Tensor, boxes: Tensor, scores: Tensor, colours: Tensor) -> Tensor:
+        """Things as rows [K, 30], see `detect`; names: probabilities [K, N]."""
+        own = F.one_hot(torch.zeros(len(names), dtype=torch.long), COLOURS).to(colours.dtype)
+        colours = torch.where(self.called[names.argmax(1)][:, None], own, colours)
+        return torch.cat([rivals(names), boxes, scores[:, None], colours], 1)
 
 
 def rivals(names: Tensor) -> Tensor:
