@@ -167,7 +167,7 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
     print(f"{len(data.rgba)} pictures, {len(photographs)} photographs, {len(index)} names", flush=True)
 
-    # Batch norm keeps ImageNet's statistics all along; folded away, a step takes half of the time.
+    # Batch norm keeps ImageNet's statistics all along, so that it can be folded away, which saves time.
     tower = folded(start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
         part.requires_grad_(False)

@@ -84,7 +84,7 @@ class SameConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         learns = self.weight.requires_grad and torch.is_grad_enabled()
         if self.groups > 1 and learns and torch.is_autocast_enabled(x.device.type):
-            # On CPUs the way back through a depthwise convolution takes three times as long in bfloat16.
+            # On CPUs the way back through a depthwise convolution is slow in bfloat16.
             with torch.autocast(x.device.type, enabled=False):
                 return self._padded(x.to(self.weight.dtype))
         return self._padded(x)
