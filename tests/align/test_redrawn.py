@@ -39,9 +39,10 @@ def test_what_is_redrawn_keeps_its_name_and_its_outline_and_looks_otherwise():
 def test_what_is_named_by_its_colour_keeps_it():
     red = replace(DRAWING, name="red house")
     for seed in range(30):
-        assert "#f00" in redrawn(red, np.random.default_rng(seed)).svg or "<circle" not in redrawn(
-            red, np.random.default_rng(seed)
-        ).svg
+        assert (
+            "#f00" in redrawn(red, np.random.default_rng(seed)).svg
+            or "<circle" not in redrawn(red, np.random.default_rng(seed)).svg
+        )
 
 
 def test_a_gradient_that_fades_out_or_is_empty_is_left_alone():
@@ -72,9 +73,10 @@ def test_details_may_go_but_never_the_first_shape():
 
 @pytest.mark.parametrize("change", [augment.warp, augment.soften, augment.mix_styles])
 def test_changes_spare_some_and_are_repeatable(change):
-    maps = torch.rand(24, 3, 100, 100, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.1, 1, 24)[
-        :, None, None, None
-    ]
+    maps = (
+        torch.rand(24, 3, 100, 100, generator=torch.Generator().manual_seed(0))
+        * torch.linspace(0.1, 1, 24)[:, None, None, None]
+    )
     none, some = (change(maps, torch.Generator().manual_seed(1), probability) for probability in (0.0, 0.5))
     assert torch.allclose(none, maps, atol=1e-3)
     changed = (some - maps).abs().amax((1, 2, 3)) > 0.01
