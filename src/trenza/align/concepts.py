@@ -31,9 +31,6 @@ class Concepts:
     names: list[str]
     of_imagenet: list[int]
 
-    def index(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.names)}
-
 
 def training_pictures() -> list[Picture]:
     """Every named picture whose split is train: noto, twemoji, stamps, clip art."""

@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +52,6 @@ class Picture:
             rgba = image.convert("RGBA")
         rgba.thumbnail((size, size), Pillow.Resampling.BICUBIC, reducing_gap=3)
         return np.asarray(rgba)
-
-    def outlined(self, share: float) -> "Picture":
-        """The same emoji with every shape inked around, the pen `share` of the drawing's width wide."""
-        head, body = self.svg.split(">", 1)
-        width = float(head.split('viewBox="0 0 ')[1].split()[0])
-        pen = f'<g stroke="#000" stroke-width="{width * share:.2f}" stroke-linejoin="round" stroke-linecap="round">'
-        return replace(self, svg=f"{head}>{pen}{body.removesuffix('</svg>')}</g></svg>")
 
 
 def render_svg(svg: str, size: int) -> np.ndarray:
