@@ -17,7 +17,7 @@ from pathlib import Path
 from trenza.cli import main as cli
 from trenza.cli.evaluate import identity
 from trenza.conversation import Answer, Conversation, Message
-from trenza.systems import load
+from trenza.systems import load, words
 
 SEED = "1"
 CARDS = Path(__file__).resolve().parents[1] / "docs/cards"
@@ -60,7 +60,7 @@ def make(name: str, folder: Path) -> int:
     if name == "text-only":
         whole = load.responder
         # The command knows no such model.
-        load.responder = lambda _model=None, itself=True: TextOnly(whole(itself=itself))
+        load.responder = lambda _model=None: TextOnly(words.itself(whole()))
         arguments = [name]
     elif name == "random":
         sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/systems"))

@@ -40,7 +40,7 @@ from trenza.evaluate.plan import PROBED_LEAST, PROBED_SHARE, Plan, plan
 from trenza.evaluate.run import run
 from trenza.evaluate.store import Store
 from trenza.evaluate.tasks import gather, pairs_in_order
-from trenza.systems import load
+from trenza.systems import load, words
 from trenza.systems.answering import Sampling
 
 PEER_ITEMS, EXACT_ITEMS = 32, 8
@@ -154,7 +154,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.many:
         return many()
-    responder = load.responder(itself=True)
+    responder = words.itself(load.responder())
     task = builtin.worlds(args.items, args.seed)
     said = with_pictures(args.seed, PEER_ITEMS)
     report: dict = {"machine": f"{platform.machine()}, {torch.get_num_threads()} threads", "seed": args.seed}

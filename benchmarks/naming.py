@@ -24,7 +24,7 @@ from trenza.data.corpora import pictures, speech
 from trenza.data.names import noun
 from trenza.evaluate.statistics import paired_auc_interval, wilson
 from trenza.signals import Audio, Image, decode
-from trenza.systems import load
+from trenza.systems import load, words
 
 SEEN_FORM = "What is this?"
 PICTURE_FORMS = (SEEN_FORM, "Name the thing in the picture.", "Please tell me the name of what you see here.")
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     begun = time.time()
-    responder = load.responder(args.model, itself=True)
+    responder = words.itself(load.responder(args.model))
     known = {p.name for p in training_pictures()}
     drawn, names, others, weighed = (round(args.share * n) for n in (THINGS, SPOKEN, OTHER_FORMS, SUPPORT_ITEMS))
     things = [p for p in pictures.emoji(pictures.UNSEEN_STYLE) if p.group in pictures.THINGS]

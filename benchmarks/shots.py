@@ -20,7 +20,7 @@ from trenza.data.samples import Item
 from trenza.evaluate import builtin
 from trenza.evaluate.statistics import wilson
 from trenza.signals import decode
-from trenza.systems import load
+from trenza.systems import load, words
 
 SHOTS = (0, 1, 2, 4)
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    responder = load.responder(options.model, itself=True)
+    responder = words.itself(load.responder(options.model))
     items = [item for item in builtin.load(options.task, options.items, 0).items if len(item.choices) > 1]
     chosen = [(item, found) for n, item in enumerate(items) if len(found := mates(items, n)) == max(SHOTS)]
     rows = []

@@ -11,7 +11,7 @@ from trenza.bridges.objects import EXTREMES, ONLY
 from trenza.conversation import Box, Conversation, Message, Span, text
 from trenza.errors import UsageError
 from trenza.signals import Audio, Image, Video, decode
-from trenza.systems import load
+from trenza.systems import load, words
 from trenza.systems.references import pictures
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -63,7 +63,7 @@ def test_what_shows_nothing_is_answered_as_by_the_pinned_language_model_unless_t
     log_p = pinned.logits(pinned(row)[0, -len(answer) - 1 : -1]).float().log_softmax(-1)
     expected = float(log_p[range(len(answer)), answer].sum())
     assert default.score(asked, ["Paris"])[0] == pytest.approx(expected, rel=0.02)
-    own = load.responder(itself=True).score(asked, ["Paris"])[0]
+    own = words.itself(default).score(asked, ["Paris"])[0]
     assert abs(own - expected) > 0.2
 
 

@@ -82,7 +82,7 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.model / "config.json").is_file():
         raise SystemExit(f"{args.model} is no folder of ours; give one that trenza train wrote")
-    responder = load.responder(str(args.model), itself=True)
+    responder = load.responder(str(args.model))
     chosen_on, measured_on = (
         supports(responder, items(args.items // 2, seed, args.split)) for seed in (args.seed, args.seed + 1)
     )  # fmt: skip

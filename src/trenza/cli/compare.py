@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from trenza.data.worlds import pictures
     from trenza.data.worlds.build import world_items
     from trenza.signals import Image, decode
-    from trenza.systems import load
+    from trenza.systems import load, words
 
     names = options.task or ["worlds"]
     asked = asked_of(names, options.items, options.seed)
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             trainer = Trainer(recipe, assemble.pinned())
             trained = trainer.run()
             console.print(f"{name}: measuring")
-            report[name] = comparing.measured(trainer, load.responder(str(trained), itself=True), asked, picture)
+            report[name] = comparing.measured(trainer, words.itself(load.responder(str(trained))), asked, picture)
             asks = ("ask", "--no-support", "--model", str(trained), str(file), comparing.QUESTION)
             try:
                 report[name]["memory"] = {"GiB": comparing.peak_memory(*asks)}

@@ -121,10 +121,10 @@ def asked_of(names: list[str], items: int | None, seed: int):
 
 
 def _loaded(name: str | None):
-    from trenza.systems import load
+    from trenza.systems import load, words
 
     with Console(stderr=True).status(f"loading {name or DEFAULT}"):
-        return load.responder(name, itself=True)
+        return words.itself(load.responder(name))
 
 
 def _leaks(options: argparse.Namespace, responder, task, remarks: list[str]):

@@ -158,11 +158,8 @@ TRAINED: dict[str, tuple[type, type]] = {
 }
 
 
-def trained(folder: Path, dtype: torch.dtype = torch.bfloat16, itself: bool = False) -> StreamingResponder:
-    """What `trenza train` wrote, around the pinned parts in `dtype`; or what `trenza import` did, which has its own.
-
-    itself: see `responder`.
-    """
+def trained(folder: Path, dtype: torch.dtype = torch.bfloat16) -> StreamingResponder:
+    """What `trenza train` wrote, around the pinned parts in `dtype`; or what `trenza import` did, which has its own."""
     config = read_config(folder)
     if config.get("language"):
         return imported.responder(folder)
@@ -170,7 +167,7 @@ def trained(folder: Path, dtype: torch.dtype = torch.bfloat16, itself: bool = Fa
     end, least = tokenizer.token("<|im_end|>"), float(config.get(THRESHOLD, 0.0))
     perceives = "bridges" in config and any(b["kind"] == "objects" for b in config["bridges"].values())
     senses: Sense = remembered(things(tokenizer)) if perceives else sense(config["system"])
-    if itself or not config.get("rank"):
+    if not config.get("rank"):
         return SystemResponder(model, tokenizer, senses, end, least=least)
 
     def words() -> SystemResponder:
@@ -212,15 +209,12 @@ SYSTEMS: dict[str, Callable[[Path], StreamingResponder]] = {
 }
 
 
-def responder(model: str | None = None, itself: bool = False) -> StreamingResponder:
+def responder(model: str | None = None) -> StreamingResponder:
     """MODEL is nothing (the embedded default), a folder of ours, a public checkpoint that transformers has (folder or
     hub name), or the URL of an OpenAI-compatible endpoint. Raises WeightsError, UsageError or EndpointError.
-
-    itself: what shows nothing is answered by the system too, and not by the language model that it stands on
-    (`words.py`). So evaluation asks, which wants to know what training left in the system.
     """
     if not model:
-        return trained(DEFAULT, itself=itself)
+        return trained(DEFAULT)
     if model.lower().startswith(("http://", "https://")):
         from trenza.systems.endpoint import Endpoint
 
@@ -241,7 +235,7 @@ def responder(model: str | None = None, itself: bool = False) -> StreamingRespon
             f"{folder}/config.json names the system {config.get('system')!r}; known: {', '.join(SYSTEMS)}, "
             "or a model_type of transformers"
         )
-    return trained(folder, itself=itself) if config["system"] in TRAINED else SYSTEMS[config["system"]](folder)
+    return SYSTEMS[config["system"]](folder)
 
 
 def _hub(source: str) -> StreamingResponder:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from trenza.conversation import Answer, Conversation
-from trenza.systems.answering import Sampling
+from trenza.systems.answering import Sampling, StreamingResponder
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Medium
 from trenza.systems.system_responder import SystemResponder
@@ -48,6 +48,10 @@ class Untouched(SystemResponder):
             self._words.append(self._make())
         return self._words[0]
 
+    def itself(self) -> SystemResponder:
+        own = (self.system, self.tokenizer, self.sense, self.end, self.context, self.write, self.least)
+        return SystemResponder(*own)
+
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), support: bool = True
     ) -> Generator[str, None, Answer]:
@@ -66,6 +70,11 @@ class Untouched(SystemResponder):
     def score_many(self, requests: Sequence[tuple[Conversation, Sequence[str]]]) -> list[list[float]]:
         shown = [any(conversation.media()) for conversation, _ in requests]
         return _parted(requests, shown, super().score_many, lambda some: self.without().score_many(some))
+
+
+def itself(responder: StreamingResponder) -> StreamingResponder:
+    """The system alone, which answers what shows nothing too: evaluation asks it what training left in it."""
+    return responder.itself() if isinstance(responder, Untouched) else responder
 
 
 def _parted(
