@@ -36,14 +36,14 @@ from trenza.align.concepts import (
 from trenza.align.redrawn import redrawn
 from trenza.data.corpora.pictures import EMOJI_STYLES, THINGS, Picture
 from trenza.towers.efficientnet import EfficientNet, folded, quick, unfolded
-from trenza.towers.objects import numbers_of
+from trenza.towers.objects import UNTOUCHED_PIXELS, numbers_of
 
 FIRST_TUNED_BLOCK = 6  # the blocks before see only edges and textures, and cost half of the backward pass
 MIXED_AFTER = (3, 6)  # blocks before which some pictures' styles are mixed
 NAMED, TABLES, CROPS, CUTOUTS = 52, 8, 10, 6  # pictures of each kind in a batch
 SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
 STUDENT_PIXELS = (128, 160)  # the first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021)
-TEACHER_PIXELS = 260
+TEACHER_PIXELS = UNTOUCHED_PIXELS  # the teacher is who names photographs beside the detector
 # The teacher is unsure on cut-outs and close crops (4.8 nats of entropy); sharper targets keep its order.
 TEACHER_TEMPERATURE = 0.6
 ONE_SIDED = re.compile("letter|arrow|button|left|right|note|number|sign|yen|euro|dollar|pound")  # never mirrored
