@@ -4,7 +4,7 @@ Named pictures are learned by cross-entropy over all names; emoji also as other 
 Photographs have no names in reach, so the untouched tower labels them: its ImageNet posterior and its features are the
 targets (Li & Hoiem, "Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
 
-    python -m trenza.align.tower --out DIR [--steps 1700] [--seed 0]
+    python -m trenza.align.tower --out DIR [--steps 1700] [--seed 0] [--start DETECTOR]
 """
 
 import argparse
@@ -35,6 +35,8 @@ from trenza.align.concepts import (
 )  # fmt: skip
 from trenza.align.redrawn import redrawn
 from trenza.data.corpora.pictures import EMOJI_STYLES, THINGS, Picture
+from trenza.errors import WeightsError
+from trenza.systems import load
 from trenza.towers.efficientnet import EfficientNet, folded, quick, unfolded
 from trenza.towers.objects import UNTOUCHED_PIXELS, numbers_of
 
@@ -144,8 +146,16 @@ def named_forward(tower: EfficientNet, x: Tensor, drawn: int, rng: torch.Generat
     return tower.head(x).mean((2, 3)).float()
 
 
-def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
-    """Tune for `steps`; the averaged weights go to `out`."""
+def known_already(detector: Path, names: tuple[str, ...]) -> tuple[EfficientNet, nn.Linear]:
+    """The tower and the keys of a detector that was made before. Raises WeightsError where it says other names."""
+    made = load.objects(detector).requires_grad_(True)
+    if made.keys is None or made.config.names != names:
+        raise WeightsError(f"{detector}: what it was trained on has {len(names)} names, and others; leave --start out")
+    return made.tower, made.keys
+
+
+def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path | None = None) -> None:
+    """Tune for `steps`, from the untouched tower or from a detector's; the averaged weights go to `out`."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -158,17 +168,22 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
     photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
     table, names = table_pictures(seed)
     tables, of_tables = torch.from_numpy(table), torch.tensor([index[name] for name in names])
-    teacher = quick(start)
+    teacher = quick(untouched)
     targets, sure, features = teach(teacher, photographs, concepts)
-    plain = slice(len(training))  # before those drawn anew
-    few = torch.randperm(len(tables), generator=rng)[: len(tables) // 4]
-    white = torch.from_numpy(on_white(data.rgba[plain].numpy()))
-    keys = first_prototypes(teacher, [(white, data.label[plain]), (tables[few], of_tables[few])], concepts)
+    if start is None:
+        plain = slice(len(training))  # before those drawn anew
+        few = torch.randperm(len(tables), generator=rng)[: len(tables) // 4]
+        white = torch.from_numpy(on_white(data.rgba[plain].numpy()))
+        keys = first_prototypes(teacher, [(white, data.label[plain]), (tables[few], of_tables[few])], concepts)
+        first = untouched
+    else:
+        first, keys = known_already(start, all_names(concepts))
+        first.classifier = untouched.classifier  # which a detector has no use for
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
     print(f"{len(data.rgba)} pictures, {len(photographs)} photographs, {len(index)} names", flush=True)
 
     # Batch norm keeps ImageNet's statistics all along, so that it can be folded away, which saves time.
-    tower = folded(start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tower = folded(first).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
         part.requires_grad_(False)
     model = nn.ModuleDict({"tower": tower, "prototypes": keys})
@@ -220,7 +235,7 @@ def train(out: Path, steps: int, seed: int, start: EfficientNet) -> None:
             log.flush()
         if step % 200 == 199 or step + 1 == steps:
             best: Any = average.module
-            save(unfolded(best["tower"], start), best["prototypes"], out / "tower.safetensors")
+            save(unfolded(best["tower"], untouched), best["prototypes"], out / "tower.safetensors")
 
 
 def save(tower: EfficientNet, prototypes: nn.Linear, file: Path) -> None:
@@ -236,10 +251,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="a detector's folder to go on from (default: the untouched tower)")
     args = parser.parse_args()
     from trenza.checkpoints.parts import efficientnet_lite2
 
-    train(args.out, args.steps, args.seed, efficientnet_lite2().eval())
+    train(args.out, args.steps, args.seed, efficientnet_lite2().eval(), args.start)
 
 
 if __name__ == "__main__":
