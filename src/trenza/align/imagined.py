@@ -15,6 +15,7 @@ from trenza.align import (
     crossing_drills,
     drills,
     film_drills,
+    hands,
     listings,
     page_drills,
     shape_drills,
@@ -25,6 +26,7 @@ from trenza.align.concepts import table_shapes
 from trenza.align.conversations import Asked, Talk
 from trenza.align.described import PICTURES, VIDEOS
 from trenza.align.drills import Drill, Known
+from trenza.align.hands import Hand
 from trenza.align.imagined_media import Truth, truth_of
 from trenza.align.lexicon import Lexicon
 from trenza.align.questions import HINTS, OF_PAIRS
@@ -42,8 +44,8 @@ PRESENT = {
 KINDS = tuple(
     kind
     for kind, times in {
-        "picture": 5, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 7, "album": 4, "tallied": 1,
-        "recording": 3, "recordings": 2, "crossing": 2, "aloud": 1, "moving": 1, "happening": 1, "page": 7, "shape": 6,
+        "picture": 4, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 9, "album": 6, "tallied": 2,
+        "recording": 3, "recordings": 2, "crossing": 5, "aloud": 2, "moving": 1, "happening": 2, "page": 6, "shape": 10,
     }.items()
     for _ in range(times)
 )  # fmt: skip
@@ -194,5 +196,21 @@ def perceived(
     """So many of them as conversations: media as the detectors would perceive them, and questions."""
     some = made(lexicon, rng)
     for _ in range(count):
-        truth, asked = next(some)
-        yield tuple(m for t in truth for m in simulated.medium(t, rng)), tuple(asked)
+        asked: tuple[Asked, ...] = ()
+        while not asked:
+            media, asked = _seen(simulated, *next(some), rng)
+        yield media, asked
+
+
+def _seen(
+    simulated: Simulated, truth: tuple[Truth, ...], asked: list[Asked], rng: np.random.Generator
+) -> tuple[tuple[Medium, ...], tuple[Asked, ...]]:
+    """Of several things now and then in a hand that wasn't learned; then not all can be asked."""
+    shown = {thing["name"] for one in truth for thing in one.get("objects", ())}
+    if len(shown) < 2 or rng.random() >= hands.SHARE:
+        return tuple(m for t in truth for m in simulated.medium(t, rng)), tuple(asked)
+    hand = Hand(simulated.name_count)
+    media = tuple(m for t in truth for m in simulated.medium(t, rng, hand))
+    numbers = {name: simulated.names[name] for name in shown}
+    places = {name: hand.place(n) for name, n in numbers.items() if n in hand.taken}  # the others were missed
+    return media, tuple(hands.answerable(asked, places))

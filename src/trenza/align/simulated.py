@@ -16,6 +16,7 @@ from torch import Tensor
 
 from trenza.align import layouts
 from trenza.align.conversations import Talk
+from trenza.align.hands import Hand
 from trenza.bridges.objects import agreed
 from trenza.bridges.perceived import (
     BOX,
@@ -85,15 +86,16 @@ class Simulated:
                 return ()
         return tuple(media) if len(talk.truth) == len(talk.media) else ()
 
-    def medium(self, truth: dict[str, Any], rng: np.random.Generator) -> list[Medium]:
+    def medium(self, truth: dict[str, Any], rng: np.random.Generator, hand: Hand | None = None) -> list[Medium]:
+        """hand: whose things are shown, where the detector never learned it."""
         if "times" in truth:
-            film = self._tracks(truth, rng)
+            film = self._tracks(truth, rng, hand)
             if "sounds" not in truth:  # a film without a sound track, as `systems/perceiving.py` has it
                 return [film]
             return [film, Medium("audio", self._events(truth["sounds"], rng), within=True)]
         if "objects" in truth:
             labels = [(o["label"], o["label_box"]) for o in truth["objects"] if "label" in o]
-            things, read = self._objects(truth["objects"], rng), self._read(labels, rng)
+            things, read = self._objects(truth["objects"], rng, hand), self._read(labels, rng)
             return [Medium("image", things), self._lines(read, things[0])]
         if "sounds" in truth:
             return [Medium("audio", self._events(truth["sounds"], rng))]
@@ -107,23 +109,27 @@ class Simulated:
 
     # --- what is perceived ------------------------------------------------------------------------
 
-    def _objects(self, truth: list[dict[str, Any]], rng: np.random.Generator) -> Tensor:
+    def _objects(self, truth: list[dict[str, Any]], rng: np.random.Generator, hand: Hand | None = None) -> Tensor:
         rows = []
         for thing in truth:
             number = self.names[thing["name"]]
             if rng.random() >= self.errors.missed:
-                rows.append(self._object(number, thing["box"], thing["colour"], rng))
+                rows.append(self._object(number, thing["box"], thing["colour"], rng, hand))
         if rng.random() < self.errors.invented:
             x0, y0 = rng.uniform(0, 0.7, 2)
             box = [x0, y0, x0 + rng.uniform(0.1, 0.3), y0 + rng.uniform(0.1, 0.3)]
             rows.append(self._object(int(rng.integers(self.name_count)), box, "", rng))
         return agreed(torch.from_numpy(np.stack(rows)).float())[None] if rows else torch.zeros(1, 0, OBJECT_COLUMNS)
 
-    def _object(self, number: int, box: Sequence[float], colour: str, rng: np.random.Generator) -> np.ndarray:
+    def _object(
+        self, number: int, box: Sequence[float], colour: str, rng: np.random.Generator, hand: Hand | None = None
+    ) -> np.ndarray:
         row = np.zeros(OBJECT_COLUMNS)
         fills = max(box[2] - box[0], box[3] - box[1]) > HALF
-        sure = ALONE if fills else AMONG
-        row[:RIVALS], row[RIVALS : 2 * RIVALS] = self._rivals(number, self.name_count, rng, sure)
+        own = (
+            hand.rivals(number, rng) if hand else self._rivals(number, self.name_count, rng, ALONE if fills else AMONG)
+        )
+        row[:RIVALS], row[RIVALS : 2 * RIVALS] = own
         row[16:20] = self._corners(box, rng)
         row[20] = rng.uniform(0.5, 1.0)
         right = (list(PALETTE).index(colour) + 1) if colour else 0
@@ -142,7 +148,7 @@ class Simulated:
         made = figures.row(number, np.clip([y0, x0, y1, x1], 0, 1).tolist(), torch.from_numpy(colours).float())
         return made[None]
 
-    def _tracks(self, truth: dict[str, Any], rng: np.random.Generator) -> Medium:
+    def _tracks(self, truth: dict[str, Any], rng: np.random.Generator, hand: Hand | None = None) -> Medium:
         times = [*truth["times"], 2 * truth["times"][-1] - truth["times"][-2]]  # and the end
         rows = []
         for thing in truth["objects"]:
@@ -152,7 +158,7 @@ class Simulated:
             first, last = at[0], at[-1]
             if rng.random() < self.errors.missed:
                 first = min(first + 1, last)
-            seen = self._object(self.names[thing["name"]], thing["boxes"][first], "", rng)
+            seen = self._object(self.names[thing["name"]], thing["boxes"][first], "", rng, hand)
             moved = np.array(thing["boxes"][last]) - thing["boxes"][first]
             moved += rng.normal(0, self.errors.jitter / STEADY, 4)
             places = [*seen[16:20], *np.clip(seen[16:20] + moved[[1, 0, 3, 2]], 0, 1)]
