@@ -5,7 +5,8 @@ bridge or an MLP (Liu et al. 2024); lists of things perceived take those of `bri
 and `lines.py`.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,9 @@ from trenza.layers.crossentropy import chunked
 from trenza.layers.lowrank import adapt
 from trenza.systems import places
 from trenza.systems.decoding import DecoderSystem
-from trenza.systems.examples import Example, Medium, parts
+from trenza.systems.examples import Example, Medium, parts, with_media
 from trenza.systems.looking import Looking
+from trenza.systems.otherwise import Otherwise
 from trenza.systems.packing import Laid, mix, on, plain
 from trenza.systems.places import Places
 from trenza.systems.splice import Piece
@@ -214,6 +216,17 @@ class Llava(DecoderSystem):
             for own in parts(media)
         ]
         return Looking(self.places, self.language.size, boxes, spans)
+
+    @functools.cached_property
+    def _otherwise(self) -> Otherwise:
+        return Otherwise(self.bridges)  # type: ignore[arg-type]
+
+    def otherwise(self, example: Example) -> Iterator[Example]:
+        """The example with media that could have been perceived instead; none where they are grids."""
+        media = [piece for piece in example.prefix if isinstance(piece, Medium)]
+        if not any(self._told(medium) in GRIDS for medium in media):
+            for others in self._otherwise(media, example.turns[0].question):
+                yield with_media(example, iter(others))
 
     # --- learning ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor, nn
 
 from trenza.cache import cache_dir
@@ -38,6 +39,7 @@ from trenza.systems.words import Untouched, Words
 from trenza.towers import language as language_tower
 from trenza.towers import whisper as whisper_tower
 from trenza.towers.events import EventConfig, EventDetector
+from trenza.towers.expected import Expected
 from trenza.towers.figures import figures
 from trenza.towers.language import LanguageModel
 from trenza.towers.lines import LineReader
@@ -85,6 +87,9 @@ def events(whisper: Whisper, folder: Path = EVENTS) -> EventDetector:
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't of a detector of events: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
+    if made.config.said:
+        words = Vocabulary.from_file(str(parts.whisper_folder() / "tokenizer.json"))
+        made.expected = Expected(made.config.said, made.config.carriers, made.config.lead, words)
     return made.eval().requires_grad_(False)
 
 

@@ -269,20 +269,30 @@ class SystemResponder:
         return self._support(prompt, tokens) if prompt.media and tokens else None
 
     def _support(self, prompt: Prompt, answer: list[int], look: list[int] | None = None) -> Support:
-        """Over the reference media (DESIGN section 2), which are sensed once for media of the same length.
+        """Over what the media could have shown instead, or else the reference media (DESIGN section 2).
 
         look: the evidence that was given with this answer; left out, the system's greedy evidence.
         """
+        examples = [prompt.example, *self._instead(prompt)]
+        answers = [[answer]] * len(examples)
+        first, *others = (log_p for (log_p,) in scoring.log_p(self.system, examples, answers, look))
+        return raised(first, others, len(answer), self.least)
+
+    @torch.no_grad()
+    def _instead(self, prompt: Prompt) -> list[Example]:
+        """A system that perceives things knows what else they could be (`systems/otherwise.py`). For others, and where
+        nothing was perceived, the reference media are sensed, once for media of the same length."""
+        otherwise = getattr(self.system, "otherwise", None)
+        if otherwise and (made := list(otherwise(prompt.example))):
+            return made
         banks = [self._bank(signal) for _, signal in prompt.media]
         own = [m for e in (*prompt.example.before, prompt.example) for m in e.media]
-        examples = [prompt.example]
+        examples = []
         for number in range(min(len(bank) for bank in banks)):
             instead = [m for bank in banks for m in bank[number]]
             assert len(instead) == len(own), "references have the media of what they stand for"
             examples.append(with_media(prompt.example, iter(instead)))
-        answers = [[answer]] * len(examples)
-        first, *others = (log_p for (log_p,) in scoring.log_p(self.system, examples, answers, look))
-        return raised(first, others, len(answer), self.least)
+        return examples
 
     @torch.no_grad()
     def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trenza.towers import hearing
+from trenza.towers.expected import Expected
 from trenza.towers.whisper import SAMPLE_RATE, TOKENS_PER_SECOND, Whisper, WhisperConfig, WhisperDecoder, log_mel
 from trenza.towers.whisper import pad_seconds as padded
 
@@ -26,10 +27,10 @@ NOTHING = -1  # fills columns without a word
 
 @dataclass(frozen=True)
 class EventConfig:
-    """names: (English, Spanish) of each sound that has a prototype. The last three were chosen on a split of their own.
+    """names: (English, Spanish) of each sound that has a prototype. Numbers were chosen on splits of their own.
 
     inside: probability from which a frame belongs to an event; onset: from which an event begins after a short gap or
-    in another's midst; pause: seconds of gap that no event bridges.
+    in another's midst; pause: seconds of gap that no event bridges. said, carriers, lead: see `expected.Expected`.
     """
 
     listener: WhisperConfig
@@ -38,10 +39,14 @@ class EventConfig:
     inside: float = 0.5
     onset: float = 0.5
     pause: float = 0.6
+    said: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
+    lead: float = 0.0
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "EventConfig":
-        rest = {k: config[k] for k in ("width", "inside", "onset", "pause")}
+        rest = {k: config[k] for k in ("width", "inside", "onset", "pause", "lead")}
+        rest |= {k: tuple(config[k]) for k in ("said", "carriers")}
         return cls(WhisperConfig(**config["listener"]), tuple((e, s) for e, s in config["names"]), **rest)
 
 
@@ -163,6 +168,7 @@ class EventDetector(nn.Module):
         self.namer = Namer(4 * heard.width + 5 * heard.mels, 4 * config.width, len(config.names))
         self.listener = WhisperDecoder(config.listener, whisper.decoder)
         self._whisper = (whisper,)  # in a tuple, so that its weights are not this module's
+        self.expected: Expected | None = None  # what is likely to be said
 
     @torch.no_grad()
     def detect(self, samples: Tensor) -> Tensor:
@@ -181,6 +187,8 @@ class EventDetector(nn.Module):
         speech = [i for i, piece in enumerate(pieces) if piece.said > 0.5]
         listened = hearing.listen(self.listener, [words[i] for i in speech])
         said = {i: tokens for i, (_, tokens) in zip(speech, listened, strict=True)}
+        if self.expected:
+            said = {i: self.expected(self.listener, words[i], tokens) for i, tokens in said.items()}
         rows = [_row(piece, samples, said.get(i, []), names[i]) for i, piece in enumerate(pieces)]
         table = torch.stack(_joined(rows, pieces))
         loudest = table[:, 3].topk(min(MOST_EVENTS, len(table))).indices.sort().values

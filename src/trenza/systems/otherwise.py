@@ -1,0 +1,189 @@
+"""What perceived media could have shown instead, so that an answer's worth can be held against it.
+
+A right "no, there is no cow" is as likely with a grey picture as with the one that was asked about. What tells whether
+it stands on this evidence is a picture with a cow in it. Media that were perceived are lists, so such pictures can be
+made: names and texts change places, what is asked for is put in or taken out, left and right are exchanged, one more is
+there (minimal edits, as counterfactually augmented data have them: Kaushik et al. 2020, section 3).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trenza.bridges.events import EventTokens
+from trenza.bridges.objects import FIRST, LAST, ObjectTokens, TrackTokens
+from trenza.bridges.perceived import (
+    BOX,
+    CHANCES,
+    COLOUR,
+    EVENT_COLUMNS,
+    LINE_COLUMNS,
+    LINE_TOKENS,
+    NONE,
+    NUMBERS,
+    OBJECT_COLUMNS,
+    RIVALS,
+    SAID,
+    SCORE,
+    TRACK_COLUMNS,
+    TRACK_SPAN,
+)
+from trenza.systems.examples import Medium, parts
+
+MOST_ASKED = 3  # names that are put in or taken out
+SHIFT = 0.12  # of a side, between a thing and its double
+SPEECH, LOUDNESS = 0, 3  # columns of an event
+WORDS, SOUND = slice(4, 4 + SAID), slice(4 + SAID, EVENT_COLUMNS)  # of an event what was said, and its rivals
+TEXT = slice(4, 4 + LINE_TOKENS)  # of a line
+NAME = slice(NUMBERS.start, CHANCES.stop)  # of a thing or a track, its rivals
+MIDDLE = (0.25, 0.25, 0.75, 0.75)
+# What belongs together of a row, and goes on to the next when all change places.
+MOVING = {
+    OBJECT_COLUMNS: (NAME, COLOUR), TRACK_COLUMNS: (NAME,), EVENT_COLUMNS: (slice(0, 1), WORDS, SOUND),
+    LINE_COLUMNS: (TEXT,),
+}  # fmt: skip
+BOXES = {OBJECT_COLUMNS: (BOX,), TRACK_COLUMNS: (FIRST, LAST)}
+TIMES = {TRACK_COLUMNS: TRACK_SPAN, EVENT_COLUMNS: slice(1, 3)}
+Table = dict[int, list[tuple[list[int], int]]]  # by a name's first token: all of them, and its number
+
+
+class Otherwise:
+    """Media that differ from those that an example has. bridges: by kind of medium, those of things and sounds."""
+
+    def __init__(self, bridges: Mapping[str, nn.Module]):
+        self.bridges = {k: b for k, b in bridges.items() if isinstance(b, ObjectTokens | TrackTokens | EventTokens)}
+        self.spelled = {kind: bridge.names.spelling.tolist() for kind, bridge in self.bridges.items()}
+        self.tables = {kind: _table(languages) for kind, languages in self.spelled.items()}
+
+    def __call__(self, media: Sequence[Medium], question: Sequence[int]) -> Iterator[tuple[Medium, ...]]:
+        """question: the tokens that ask, whose names are looked for among those that things and sounds have."""
+        rng = np.random.default_rng(0)  # the same every time
+        heard = [token for m in media if m.kind == "audio" for token in self._told(m)]
+        asked = {kind: _found([*question, NONE, *heard], table)[:MOST_ASKED] for kind, table in self.tables.items()}
+        edits: tuple[Callable[[str, Tensor], Tensor], ...] = (
+            lambda kind, rows: _rotated(rows),
+            lambda kind, rows: _mirrored(rows),
+            lambda kind, rows: self._renamed(kind, rows, _numbers(rows), rng),
+            lambda kind, rows: _put_in(rows, asked.get(kind, [])),
+            lambda kind, rows: self._renamed(kind, rows, asked.get(kind, []), rng),
+            lambda kind, rows: _one_more(rows, asked.get(kind, [])),
+        )
+        for edit in edits:
+            before = [m.features.flatten(0, 1) for m in media]
+            after = [edit(m.kind, rows.clone()) for m, rows in zip(media, before, strict=True)]
+            if not all(map(torch.equal, after, before)):
+                yield tuple(replace(m, features=rows[None]) for m, rows in zip(media, after, strict=True))
+        own = parts(media)
+        if len(own) > 1 and len({tuple(m.kind for m in some) for some in own}) == 1:
+            yield tuple(m for some in (*own[1:], own[0]) for m in some)
+
+    def _told(self, sound: Medium) -> Iterator[int]:
+        """Tokens of what is heard: words, or a sound's name in each language. NONE stands between them."""
+        bridge = self.bridges.get(sound.kind)
+        if not isinstance(bridge, EventTokens):
+            return
+        for row in sound.features.flatten(0, 1).tolist():
+            if row[SPEECH] > 0.5:
+                said = [int(word) for word in row[WORDS] if word >= 0]
+                for first in (1, 0):  # with a space before it, as English names are spelled, and without
+                    own = [bridge.words[1 if i else first, word].tolist() for i, word in enumerate(said)]
+                    yield from (*(t for tokens in own for t in tokens if t != NONE), NONE)
+            else:
+                for language in self.spelled[sound.kind]:
+                    yield from (*(t for t in language[int(row[SOUND.start])] if t != NONE), NONE)
+
+    def _renamed(self, kind: str, rows: Tensor, which: Sequence[int] | Tensor, rng: np.random.Generator) -> Tensor:
+        """What has one of these names has another, drawn by lot; what was the same stays the same."""
+        if kind in self.spelled and rows.shape[1] != LINE_COLUMNS:
+            numbers = _numbers(rows)
+            for number in dict.fromkeys(int(n) for n in which):
+                other = int(rng.integers(len(self.spelled[kind][0])))
+                _call(rows, (numbers == number).nonzero()[:, 0].tolist(), other)
+        return rows
+
+
+def _table(languages: Sequence[Sequence[Sequence[int]]]) -> Table:
+    table: Table = {}
+    for names in languages:
+        for number, spelled in enumerate(names):
+            if tokens := [t for t in spelled if t != NONE]:
+                table.setdefault(tokens[0], []).append((tokens, number))
+    return table
+
+
+def _found(text: Sequence[int], table: Table) -> list[int]:
+    """Numbers of the names in a text's tokens: the longest that begins at a place, and no other within it."""
+    at, numbers = 0, list[int]()
+    while at < len(text):
+        here = [(len(t), n) for t, n in table.get(text[at], ()) if list(text[at : at + len(t)]) == t]
+        length, number = max(here, default=(1, NONE))
+        at += length
+        if number != NONE and number not in numbers:
+            numbers.append(number)
+    return numbers
+
+
+def _numbers(rows: Tensor) -> Tensor:
+    """The likeliest name of each, [K]; NONE of lines and of what is said."""
+    if rows.shape[1] == EVENT_COLUMNS:
+        return torch.where(rows[:, SPEECH] > 0.5, NONE, rows[:, SOUND.start].long())
+    return torch.full((len(rows),), NONE) if rows.shape[1] == LINE_COLUMNS else rows[:, 0].long()
+
+
+def _call(rows: Tensor, which: Sequence[int], number: int) -> None:
+    """These rows have this name for sure."""
+    own = SOUND if rows.shape[1] == EVENT_COLUMNS else NAME
+    for i in which:
+        rows[i, own] = 0.0
+        rows[i, own.start], rows[i, own.start + RIVALS] = number, 1.0
+        if rows.shape[1] == EVENT_COLUMNS:
+            rows[i, SPEECH], rows[i, WORDS] = 0.0, float(NONE)
+
+
+def _rotated(rows: Tensor) -> Tensor:
+    """Names, texts and colours go on to the next; colours once more, so that not all keep their name's."""
+    for some in MOVING.get(rows.shape[1], ()):
+        rows[:, some] = rows[:, some].roll(2 if some == COLOUR else 1, 0)
+    return rows
+
+
+def _mirrored(rows: Tensor) -> Tensor:
+    """Left is right, above below, before after, loud soft."""
+    for box in BOXES.get(rows.shape[1], ()):
+        y0, x0, y1, x1 = rows[:, box].unbind(1)
+        rows[:, box] = 1 - torch.stack([y1, x1, y0, x0], 1)
+    if len(rows) and (span := TIMES.get(rows.shape[1])):
+        start, end = rows[:, span].unbind(1)
+        whole = end.max() + start.min()
+        rows[:, span] = torch.stack([whole - end, whole - start], 1)
+    if len(rows) and rows.shape[1] == EVENT_COLUMNS:
+        rows[:, LOUDNESS] = rows[:, LOUDNESS].max() + rows[:, LOUDNESS].min() - rows[:, LOUDNESS]
+    return rows
+
+
+def _put_in(rows: Tensor, asked: Sequence[int]) -> Tensor:
+    """What is asked for and isn't there takes the place of what isn't asked for; in an empty picture, the middle."""
+    numbers = _numbers(rows).tolist()
+    missing = [n for n in asked if n not in numbers]
+    if not len(rows) and rows.shape[1] == OBJECT_COLUMNS and missing:
+        rows = torch.zeros(1, OBJECT_COLUMNS)
+        rows[0, BOX], rows[0, SCORE], rows[0, COLOUR.start] = torch.tensor(MIDDLE), 1.0, 1.0
+    free = [i for i in range(len(rows)) if rows.shape[1] != LINE_COLUMNS and (not numbers or numbers[i] not in asked)]
+    for number, i in zip(missing, free, strict=False):
+        _call(rows, [i], number)
+    return rows
+
+
+def _one_more(rows: Tensor, asked: Sequence[int]) -> Tensor:
+    """Of the first thing that is asked for one more: a double beside it."""
+    numbers = _numbers(rows).tolist()
+    there = [n for n in asked if n in numbers]
+    if rows.shape[1] != OBJECT_COLUMNS or not there:
+        return rows
+    double = rows[numbers.index(there[0])].clone()
+    centre = (double[BOX][:2] + double[BOX][2:]) / 2
+    double[BOX] = (double[BOX] + SHIFT * torch.where(centre < 0.5, 1.0, -1.0).repeat(2)).clamp(0, 1)
+    return torch.cat([rows, double[None]])

@@ -1,0 +1,69 @@
+"""What is likely to be said: a name that was heard almost right is taken for what was said.
+
+A listener who writes freely spells a word that it hasn't quite heard as nobody does. So the known texts nearest to what
+it wrote are weighed by it as well, and one that it finds almost as likely is what it heard; what is near to no known
+text stays as it was written (contextual biasing, by rescoring; compare Aleksic et al. 2015, "Bringing contextual
+information to Google speech recognition", section 3).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from rapidfuzz import fuzz, process
+from tokenizers import Tokenizer as Vocabulary
+from torch import Tensor
+
+from trenza.towers.hearing import END, MOST_TOKENS, PROMPT
+from trenza.towers.whisper import WhisperDecoder
+
+NEAR = 8  # known texts that are weighed
+ALIKE = 45.0  # percent of letters that a known text has to share with what was written
+
+
+class Expected:
+    """names, and carriers that a name may stand behind ("Where is the"). lead: nats by which what the listener wrote
+    has to be likelier than a known text to stand."""
+
+    def __init__(self, names: Sequence[str], carriers: Sequence[str], lead: float, words: Vocabulary):
+        behind = (f"{carrier} {name}" for carrier in carriers for name in names)
+        self.texts = list(dict.fromkeys([*names, *carriers, *behind]))
+        self.known = {*self.texts}
+        self.lead, self.words = lead, words
+
+    def __call__(self, listener: WhisperDecoder, features: Tensor, said: list[int]) -> list[int]:
+        """Features of one window [n, width] and the tokens written for it, to those that were said."""
+        known, behind = self.nearest(listener, features, said)
+        return known if behind < self.lead else said
+
+    def nearest(self, listener: WhisperDecoder, features: Tensor, said: list[int]) -> tuple[list[int], float]:
+        """The likeliest of the known texts that are near, and by how many nats it is less likely than what was written;
+        what was written, and 0, where that is known, or near to none."""
+        heard = self.words.decode(said).strip()
+        if not heard or heard in self.known:
+            return said, 0.0
+        near = process.extract(heard, self.texts, scorer=fuzz.ratio, limit=NEAR, score_cutoff=ALIKE)
+        spelled = [self.words.encode(f" {text}", add_special_tokens=False).ids for text, *_ in near]
+        spelled = [tokens for tokens in spelled if len(tokens) <= MOST_TOKENS]
+        if not spelled:
+            return said, 0.0
+        own, *others = log_p(listener, features, [said, *spelled]).tolist()
+        best = max(range(len(others)), key=others.__getitem__)
+        return spelled[best], own - others[best]
+
+
+@torch.no_grad()
+def log_p(listener: WhisperDecoder, features: Tensor, texts: Sequence[list[int]]) -> Tensor:
+    """log p of each text with its end, in nats [len(texts)], of one window's features [n, width]."""
+    longest = max(map(len, texts))
+    tokens = torch.full((len(texts), len(PROMPT) + longest), END)
+    tokens[:, : len(PROMPT)] = torch.tensor(PROMPT)
+    wanted = torch.full((len(texts), longest + 1), END)
+    counted = torch.zeros(len(texts), longest + 1)
+    for row, text in enumerate(texts):
+        tokens[row, len(PROMPT) : len(PROMPT) + len(text)] = torch.tensor(text, dtype=torch.long)
+        wanted[row, : len(text)] = torch.tensor(text, dtype=torch.long)
+        counted[row, : len(text) + 1] = 1
+    states = listener.states(tokens, features.expand(len(texts), -1, -1))[:, len(PROMPT) - 1 :]
+    losses = F.cross_entropy(listener.logits(states).float().flatten(0, 1), wanted.flatten(), reduction="none")
+    return -(losses.view(wanted.shape) * counted).sum(1)
