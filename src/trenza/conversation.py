@@ -136,7 +136,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Support:
-    """How much the media raised the answer over reference media, in nats; see DESIGN section 2.
+    """How much the media raised the answer over other media, in nats: DESIGN section 2, `systems/otherwise.py`.
 
     total: sum over the answer's tokens. per_token: total divided by their number. supported: above the
     threshold.

@@ -19,7 +19,7 @@ from trenza.bridges.perceived import (
     TRACK_COLUMNS,
 )
 from trenza.systems.examples import Medium
-from trenza.systems.otherwise import Otherwise
+from trenza.systems.otherwise import Otherwise, held_against
 
 COW, HORSE, RED_CAR, CAR, BELL = range(5)
 ENGLISH = [[10], [11], [12, 13], [13], [14]]  # the car is the end of the red car's name
@@ -129,3 +129,8 @@ def test_it_is_the_same_every_time_and_changes_nothing_that_is_given(otherwise):
     assert all(map(torch.equal, once, again)) and all(
         torch.equal(m.features, b) for m, b in zip(media, before, strict=True)
     )
+
+
+def test_an_answer_is_held_against_what_makes_a_difference_to_the_usual_one():
+    assert held_against(-0.1, [(-0.2, -0.3), (-9.0, -8.0), (-7.0, -2.0)]) == [-9.0, -7.0]
+    assert held_against(-0.1, [(-0.2, -0.3), (-5.0, -0.1)]) == [-0.2, -5.0]  # nothing does: it is habit

@@ -37,14 +37,19 @@ class Threshold:
 
 
 def choose(supported: Sequence[float], unsupported: Sequence[float]) -> float:
-    """The threshold, between two neighbouring values of support. Raises DataError without values of both kinds."""
+    """The threshold, between two neighbouring values of support; of several that do as well, the one in their middle.
+
+    Raises DataError without values of both kinds.
+    """
     if not len(supported) or not len(unsupported):
         raise DataError("no support was measured; calibrate on items with media and twins")
     values = np.unique(np.concatenate([supported, unsupported]))
     cuts = np.concatenate([values[:1] - 1, (values[1:] + values[:-1]) / 2, values[-1:] + 1])
     marked = (np.asarray(unsupported)[None] < cuts[:, None]).mean(1)
     kept = (np.asarray(supported)[None] >= cuts[:, None]).mean(1)
-    return float(cuts[np.argmax(np.minimum(marked, kept))])
+    least = np.minimum(marked, kept)
+    best = np.flatnonzero(least == least.max())
+    return float((cuts[best[0]] + cuts[best[-1]]) / 2)
 
 
 def measure(nats: float, supported: Sequence[float], unsupported: Sequence[float]) -> Threshold:

@@ -6,6 +6,7 @@ made: names and texts change places, what is asked for is put in or taken out, l
 there (minimal edits, as counterfactually augmented data have them: Kaushik et al. 2020, section 3).
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,7 @@ from trenza.bridges.perceived import (
 )
 from trenza.systems.examples import Medium, parts
 
+DECISIVE = math.log(2)  # nats by which the usual answer has to be less likely, for media to make a difference
 MOST_ASKED = 3  # names that are put in or taken out
 SHIFT = 0.12  # of a side, between a thing and its double
 SPEECH, LOUDNESS = 0, 3  # columns of an event
@@ -103,6 +105,14 @@ class Otherwise:
                 other = int(rng.integers(len(self.spelled[kind][0])))
                 _call(rows, (numbers == number).nonzero()[:, 0].tolist(), other)
         return rows
+
+
+def held_against(usual: float, others: Sequence[tuple[float, float]]) -> list[float]:
+    """log p of an answer behind the other media that make a difference to the usual one; behind all, where none does.
+
+    usual: log p of the usual answer behind the media that were given. others: of the answer, and of the usual one.
+    """
+    return [own for own, still in others if still < usual - DECISIVE] or [own for own, _ in others]
 
 
 def _table(languages: Sequence[Sequence[Sequence[int]]]) -> Table:

@@ -5,15 +5,18 @@ are from Noto Emoji (Apache-2.0); the two sentences were spoken by espeak-ng.
 """
 
 import wave
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image as Pillow
 
 from trenza.conversation import Conversation, Part
 from trenza.signals import Audio, Image, Video
+from trenza.systems.examples import Example, Medium, with_media
 
 FOLDER = Path(__file__).parent / "reference_media"
 PICTURES = ("house", "tree", "car", "person")
@@ -82,3 +85,29 @@ def _replaced(conversation: Conversation, signals: dict[int, Image | Audio | Vid
         kept = tuple(Part(signals[i], p.origin, p.trust) if i in signals else p for i, p in parts)
         messages.append(replace(message, parts=kept))
     return Conversation(tuple(messages))
+
+
+class Banks:
+    """The reference media as a system senses them, once for media of one shape. sense: signals to each one's media."""
+
+    def __init__(self, sense: Callable[[Sequence[Image | Audio | Video]], list[tuple[Medium, ...]]]):
+        self.sense = sense
+        self._kept: dict[tuple, list[tuple[Medium, ...]]] = {}
+
+    def __call__(self, example: Example, signals: Sequence[Image | Audio | Video]) -> list[Example]:
+        """The example with the first of the references in place of each of its signals, with the second, and so on."""
+        banks = [self._bank(signal) for signal in signals]
+        own = [m for e in (*example.before, example) for m in e.media]
+        made = []
+        for number in range(min(len(bank) for bank in banks)):
+            instead = [m for bank in banks for m in bank[number]]
+            assert len(instead) == len(own), "references have the media of what they stand for"
+            made.append(with_media(example, iter(instead)))
+        return made
+
+    @torch.no_grad()
+    def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
+        kind = shape(signal)
+        if kind not in self._kept:
+            self._kept[kind] = self.sense(references(signal))
+        return self._kept[kind]

@@ -18,9 +18,10 @@ from trenza.signals.normalise import into_square, out_of_square
 from trenza.systems import scoring
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
-from trenza.systems.examples import Example, Medium, System, Turn, with_media
+from trenza.systems.examples import Example, Medium, System, Turn
+from trenza.systems.otherwise import held_against
 from trenza.systems.places import LOOKS, Fit, Places, as_it_is
-from trenza.systems.references import references, shape
+from trenza.systems.references import Banks
 
 REMEMBERED = 128  # signals whose features are kept, half a megabyte a picture
 Sense = Callable[[Sequence[Signal]], list[tuple[Medium, ...]]]  # each signal's media: a video with sound has two
@@ -55,7 +56,7 @@ class SystemResponder:
         self.least = least
         self.scores, self.how_scored = True, WHOLE_ANSWERS
         self.timings, self.warnings = Timings(), Counter[str]()
-        self._banks: dict[tuple, list[tuple[Medium, ...]]] = {}
+        self._banks = Banks(sense)
         self._seen: dict[str, tuple[Medium, ...]] = {}
 
     # --- from conversation to example -------------------------------------------------------------
@@ -266,40 +267,29 @@ class SystemResponder:
     def support_for(self, conversation: Conversation, answer: str) -> Support | None:
         """How much the media raised this answer, its end left out; None without media or answer."""
         prompt, tokens = self.prompt(conversation), self._written(answer, conversation)
-        return self._support(prompt, tokens) if prompt.media and tokens else None
+        if not prompt.media or not tokens:
+            return None
+        if not hasattr(self.system, "otherwise"):
+            return self._support(prompt, tokens)
+        made = self._alone(prompt.example, self._room(prompt, Sampling()))
+        return self._support(prompt, tokens, self._look(made), self._said(made))
 
-    def _support(self, prompt: Prompt, answer: list[int], look: list[int] | None = None) -> Support:
-        """Over what the media could have shown instead, or else the reference media (DESIGN section 2).
+    def _support(
+        self, prompt: Prompt, answer: list[int], look: list[int] | None = None, usual: list[int] | None = None
+    ) -> Support:
+        """look: the evidence that was given; left out, the system's greedy evidence. usual: its own answer, if that is
+        another one.
 
-        look: the evidence that was given with this answer; left out, the system's greedy evidence.
+        Over what the media could have been instead where that makes a difference to the usual answer, for a system that
+        perceives things (`systems/otherwise.py`); for others, or where nothing was perceived, over the reference media.
         """
-        examples = [prompt.example, *self._instead(prompt)]
-        answers = [[answer]] * len(examples)
-        first, *others = (log_p for (log_p,) in scoring.log_p(self.system, examples, answers, look))
-        return raised(first, others, len(answer), self.least)
-
-    @torch.no_grad()
-    def _instead(self, prompt: Prompt) -> list[Example]:
-        """A system that perceives things knows what else they could be (`systems/otherwise.py`). For others, and where
-        nothing was perceived, the reference media are sensed, once for media of the same length."""
         otherwise = getattr(self.system, "otherwise", None)
-        if otherwise and (made := list(otherwise(prompt.example))):
-            return made
-        banks = [self._bank(signal) for _, signal in prompt.media]
-        own = [m for e in (*prompt.example.before, prompt.example) for m in e.media]
-        examples = []
-        for number in range(min(len(bank) for bank in banks)):
-            instead = [m for bank in banks for m in bank[number]]
-            assert len(instead) == len(own), "references have the media of what they stand for"
-            examples.append(with_media(prompt.example, iter(instead)))
-        return examples
-
-    @torch.no_grad()
-    def _bank(self, signal: Image | Audio | Video) -> list[tuple[Medium, ...]]:
-        kind = shape(signal)
-        if kind not in self._banks:
-            self._banks[kind] = self.sense(references(signal))
-        return self._banks[kind]
+        others = list(otherwise(prompt.example)) if otherwise else []
+        examples = [prompt.example, *(others or self._banks(prompt.example, [s for _, s in prompt.media]))]
+        answers = [[answer, usual or answer]] * len(examples)
+        (own, usually), *found = scoring.log_p(self.system, examples, answers, look)
+        behind = held_against(usually, [(a, u) for a, u in found]) if others else [a for a, _ in found]
+        return raised(own, behind, len(answer), self.least)
 
 
 def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:
