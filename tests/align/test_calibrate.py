@@ -13,7 +13,7 @@ from trenza.errors import DataError
 
 def test_the_threshold_lies_where_both_errors_are_smallest():
     assert calibrate.choose([5.0, 6.0, 7.0], [-1.0, 0.0, 1.0]) == 3.0
-    assert calibrate.choose([0.0, 5.0], [-3.0, 1.0]) == 0.75  # the middle of three that do as well
+    assert calibrate.choose([0.0, 5.0], [-3.0, 1.0]) == 0.5  # the middle of three that do as well
     rng = np.random.default_rng(0)
     supported, unsupported = rng.normal(3, 1, 4000), rng.normal(0, 1, 4000)
     nats = calibrate.choose(supported, unsupported)

@@ -18,6 +18,8 @@ def test_names_stand_where_places_has_them_and_stay_there():
         place = hand.place(7)
         assert (place == NONE) == (7 not in first)
         found[place] += 1
+        once = hand.taken[7][1]
+        assert (np.diff(once) <= 1e-12).all()  # the first is the likeliest
     assert np.abs(found / 2000 - hands.PLACES).max() < 0.04
 
 

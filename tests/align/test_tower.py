@@ -1,6 +1,7 @@
 """The tower's tuning, what is fitted to it, and the detector that is made of both, on a handful of drawings."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from trenza.align.concepts import PIXELS, all_names, concepts_of
 from trenza.checkpoints import parts
 from trenza.data.corpora import pictures
 from trenza.data.corpora.pictures import Picture
+from trenza.errors import WeightsError
 from trenza.towers.efficientnet import LITE2, EfficientNet
 
 SHAPES = {"star": "M50 5L90 95L5 40H95L10 95z", "house": "M50 5L95 50V95H5V50z", "hill": "M5 95Q50 -60 95 95z"}
@@ -74,3 +76,25 @@ def test_from_pictures_to_a_detector(small, tmp_path, monkeypatch):
     assert len(model.config.imagenet) == 1000 and names[model.config.imagenet[0]] == "star"
     pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     assert model.gist(pixels).sum() == pytest.approx(1, abs=1e-4)
+
+    # From there it goes on, and what is kept lies halfway.
+    objects.save(model, tmp_path / "detector")
+    monkeypatch.setattr(tower, "KEPT", 0.0)
+    ends = {}
+    for back in (0.0, 0.5):
+        monkeypatch.setattr(tower, "BACK", back)
+        tower.train(tmp_path / "on", 2, 1, untouched, tmp_path / "detector")
+        ends[back] = load_file(tmp_path / "on" / "tower.safetensors")
+    assert ends[0.5].keys() == tuned.keys()
+    begun, *moved = (
+        w.float() for w in (model.keys.weight.detach().half(), *(e["prototypes.weight"] for e in ends.values()))
+    )
+    whole, half = (end - begun for end in moved)
+    assert torch.allclose(half, whole / 2, atol=1e-8) and whole.abs().max() > 1e-6
+    monkeypatch.setattr(tower, "training_pictures", lambda: [*training, drawing("noto", "hill"), named_otherwise()])
+    with pytest.raises(WeightsError, match="leave --start out"):
+        tower.train(tmp_path / "other", 2, 1, untouched, tmp_path / "detector")
+
+
+def named_otherwise() -> Picture:
+    return replace(drawing("noto", "star"), name="moon")

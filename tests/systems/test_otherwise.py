@@ -15,11 +15,12 @@ from trenza.bridges.perceived import (
     LINE_TOKENS,
     NONE,
     OBJECT_COLUMNS,
+    OWNER,
     RIVALS,
     TRACK_COLUMNS,
 )
 from trenza.systems.examples import Medium
-from trenza.systems.otherwise import Otherwise, held_against
+from trenza.systems.otherwise import TEXT, Otherwise, decisive
 
 COW, HORSE, RED_CAR, CAR, BELL = range(5)
 ENGLISH = [[10], [11], [12, 13], [13], [14]]  # the car is the end of the red car's name
@@ -78,12 +79,27 @@ def test_the_longest_name_is_meant(otherwise):
     assert any(RED_CAR in some for some in made) and not any(some == [CAR, BELL] for some in made)
 
 
-def test_names_and_colours_change_places_and_left_is_right(otherwise):
+def test_names_change_places_left_is_right_and_colours_are_others(otherwise):
     media = (picture(thing(COW, 0.1, colour=3), thing(CAR, 0.6)),)
-    (rotated,), (mirrored,) = list(otherwise(media, []))[:2]
+    (rotated,), (mirrored,), (painted,) = list(otherwise(media, []))[:3]
     assert names(rotated) == [CAR, COW] and torch.equal(rotated.features[..., BOX], media[0].features[..., BOX])
     assert rotated.features[0, 0, COLOUR.start + 3] == 1  # where the coloured one was, not with its name
     assert torch.allclose(mirrored.features[0, 0, BOX], torch.tensor([0.7, 0.7, 0.9, 0.9]))
+    assert painted.features[0, :, COLOUR].argmax(1).tolist() == [4, 1] and names(painted) == [COW, CAR]
+
+
+def test_where_nothing_is_asked_for_there_is_one_more_of_something(otherwise):
+    assert any(names(m) == [COW, COW] for (m,) in otherwise((picture(thing(COW, 0.1)),), []))
+
+
+def test_what_is_called_otherwise_is_called_so_everywhere_and_as_nothing_that_was_there(otherwise):
+    media = (picture(thing(COW, 0.1), thing(CAR, 0.6)), picture(thing(COW, 0.3)))
+    renamed = [m for m in otherwise(media, []) if not {COW, CAR} & {*names(m[0]), *names(m[1])}]
+    assert renamed and all(names(one)[0] == names(two)[0] != names(one)[1] for one, two in renamed)
+
+
+def test_the_same_picture_twice_is_not_turned_round(otherwise):
+    assert not list(otherwise((picture(), picture()), []))
 
 
 def test_an_empty_picture_shows_what_is_asked_for(otherwise):
@@ -112,9 +128,15 @@ def test_two_pictures_change_places_with_all_that_is_theirs(otherwise):
 
 def test_texts_change_places_and_times_run_backwards(otherwise):
     lines = torch.zeros(1, 2, LINE_COLUMNS)
-    lines[0, :, 4 : 4 + LINE_TOKENS] = torch.tensor([5.0, 6.0])[:, None]
-    (rotated, *_) = otherwise((picture(thing(COW, 0.1)), Medium("lines", lines, within=True)), [])
-    assert rotated[1].features[0, :, 4].tolist() == [6, 5]
+    lines[0, :, 4 : 4 + LINE_TOKENS], lines[0, :, OWNER] = torch.tensor([5.0, 6.0])[:, None], 1.0
+    seen = picture(thing(COW, 0.1), thing(CAR, 0.5))
+    made = [m.features[0] for _, m in otherwise((seen, Medium("lines", lines, within=True)), [])]
+    assert any(m[:, 4].tolist() == [6, 5] and (m[:, OWNER] == 1).all() for m in made)
+    assert not made[0][:, OWNER].any() and made[0][:, 4].tolist() == [5, 6]  # things are called otherwise, texts aren't
+    alone = torch.full((1, 1, LINE_COLUMNS), float(NONE))
+    alone[0, 0, 4:6] = torch.tensor([5.0, 6.0])
+    made = [m.features[0, 0, TEXT] for (m,) in otherwise((Medium("lines", alone),), [])]
+    assert any([int(t) for t in text if t != NONE] == [6, 5] for text in made)
     track = torch.zeros(1, 1, TRACK_COLUMNS)
     track[0, 0, 16:18], track[0, 0, RIVALS] = torch.tensor([1.0, 2.0]), 1.0
     later = torch.stack([track[0, 0], track[0, 0].index_fill(0, torch.tensor([16, 17]), 4.0)])
@@ -131,6 +153,7 @@ def test_it_is_the_same_every_time_and_changes_nothing_that_is_given(otherwise):
     )
 
 
-def test_an_answer_is_held_against_what_makes_a_difference_to_the_usual_one():
-    assert held_against(-0.1, [(-0.2, -0.3), (-9.0, -8.0), (-7.0, -2.0)]) == [-9.0, -7.0]
-    assert held_against(-0.1, [(-0.2, -0.3), (-5.0, -0.1)]) == [-0.2, -5.0]  # nothing does: it is habit
+def test_what_makes_a_difference_to_the_usual_answer_is_decisive():
+    assert decisive(-0.1, [[-0.2, -0.3], [-9.0, -8.0], [-7.0, -2.0]]) == [-9.0, -7.0]
+    assert decisive(-0.1, [[-0.2], [-5.0]]) == [-5.0]  # it is the usual one
+    assert decisive(-0.1, [[-0.2, -0.3], [-5.0, -0.1]]) == []  # nothing is: it is habit

@@ -49,7 +49,7 @@ def choose(supported: Sequence[float], unsupported: Sequence[float]) -> float:
     kept = (np.asarray(supported)[None] >= cuts[:, None]).mean(1)
     least = np.minimum(marked, kept)
     best = np.flatnonzero(least == least.max())
-    return float((cuts[best[0]] + cuts[best[-1]]) / 2)
+    return float(cuts[best[len(best) // 2]])
 
 
 def measure(nats: float, supported: Sequence[float], unsupported: Sequence[float]) -> Threshold:

@@ -4,6 +4,7 @@ A picture in such a hand is not one with many errors: a cow that is taken for an
 stand further down among its rivals. Whoever has to judge it learns to look there, and to compare what is unsure.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -42,8 +43,8 @@ class Hand:
         if place < RIVALS:
             numbers[place] = number
         sure = rng.beta(*(WRONG if place else RIGHT))
-        rest = np.sort(rng.dirichlet(np.full(RIVALS - 1, 0.7)))[::-1]
-        return numbers, np.concatenate([[sure], (1 - sure) * rest])
+        shares = np.sort(rng.dirichlet(np.full(RIVALS, 0.7)))[::-1]
+        return numbers, np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
 
     def place(self, number: int) -> int:
         """Of a thing that was seen, where its name stands among its rivals; NONE where it doesn't."""
@@ -57,9 +58,11 @@ def answerable(asked: list[Asked], places: dict[str, int]) -> Iterator[Asked]:
     A name that isn't among a thing's rivals isn't asked for; one that isn't the first of them can't be told, but
     repeated.
     """
+    words = {name: re.compile(rf"(?<!\w){re.escape(name)}(?!\w)") for name in places}
     for one in asked:
         told = " ".join([one.answer, one.rationale, *one.named])
-        lost = (name in one.question or name in told for name, place in places.items() if place == NONE)
-        guessed = (name in told and name not in one.question for name, place in places.items() if place > 0)
+        named = {name: (bool(w.search(one.question)), bool(w.search(told))) for name, w in words.items()}
+        lost = (any(named[name]) for name, place in places.items() if place == NONE)
+        guessed = (named[name] == (False, True) for name, place in places.items() if place > 0)
         if not any(lost) and not any(guessed):
             yield one

@@ -8,6 +8,7 @@ targets (Li & Hoiem, "Learning without Forgetting", 2016), and its classifier's 
 """
 
 import argparse
+import copy
 import json
 import math
 import re
@@ -53,6 +54,7 @@ NOTHING_WEIGHT = 0.35  # emoji that are no things (faces, signs) are drawn this 
 REDRAWN = 4  # times that each emoji also comes drawn anew
 STEPS = 1700
 KEPT = 0.99  # of the average of weights, a step
+BACK = 0.5  # of the way to the detector that was begun with
 
 
 class Pictures:
@@ -150,12 +152,16 @@ def known_already(detector: Path, names: tuple[str, ...]) -> tuple[EfficientNet,
     """The tower and the keys of a detector that was made before. Raises WeightsError where it says other names."""
     made = load.objects(detector).requires_grad_(True)
     if made.keys is None or made.config.names != names:
-        raise WeightsError(f"{detector}: what it was trained on has {len(names)} names, and others; leave --start out")
+        raise WeightsError(f"{detector} has other names than the training pictures; leave --start out to begin anew")
     return made.tower, made.keys
 
 
 def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path | None = None) -> None:
-    """Tune for `steps`, from the untouched tower or from a detector's; the averaged weights go to `out`."""
+    """Tune for `steps`, from the untouched tower or from a detector's; the averaged weights go to `out`.
+
+    Of a detector's, those go that lie halfway to where it was begun, which hold better elsewhere than either end
+    (Wortsman et al. 2022, WiSE-FT, section 3).
+    """
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -187,6 +193,7 @@ def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path
     for part in (tower.stem, *list(tower.blocks)[:FIRST_TUNED_BLOCK], tower.classifier):
         part.requires_grad_(False)
     model = nn.ModuleDict({"tower": tower, "prototypes": keys})
+    before = copy.deepcopy(model)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT))
     tuned = [p for p in tower.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
@@ -234,7 +241,11 @@ def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path
             log.write(json.dumps(row) + "\n")
             log.flush()
         if step % 200 == 199 or step + 1 == steps:
-            best: Any = average.module
+            best: Any = copy.deepcopy(average.module)
+            if start is not None:
+                with torch.no_grad():
+                    for end, begin in zip(best.parameters(), before.parameters(), strict=True):
+                        end.lerp_(begin, BACK)
             save(unfolded(best["tower"], untouched), best["prototypes"], out / "tower.safetensors")
 
 

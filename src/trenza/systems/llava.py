@@ -224,8 +224,9 @@ class Llava(DecoderSystem):
     def otherwise(self, example: Example) -> Iterator[Example]:
         """The example with media that could have been perceived instead; none where they are grids."""
         media = [piece for piece in example.prefix if isinstance(piece, Medium)]
+        words = [token for piece in example.prefix if isinstance(piece, list) for token in piece]
         if not any(self._told(medium) in GRIDS for medium in media):
-            for others in self._otherwise(media, example.turns[0].question):
+            for others in self._otherwise(media, [*words, *example.turns[0].question]):
                 yield with_media(example, iter(others))
 
     # --- learning ---------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 A right "no, there is no cow" is as likely with a grey picture as with the one that was asked about. What tells whether
 it stands on this evidence is a picture with a cow in it. Media that were perceived are lists, so such pictures can be
-made: names and texts change places, what is asked for is put in or taken out, left and right are exchanged, one more is
-there (minimal edits, as counterfactually augmented data have them: Kaushik et al. 2020, section 3).
+made: names and texts change places, colours change, what is asked for is put in or taken out, left and right are
+exchanged, one more is there (minimal edits, as in counterfactually augmented data: Kaushik et al. 2020, section 3).
+A name is found in a question where it is spelled as the worlds' questions have it.
 """
 
 import math
@@ -26,6 +27,7 @@ from trenza.bridges.perceived import (
     NONE,
     NUMBERS,
     OBJECT_COLUMNS,
+    OWNER,
     RIVALS,
     SAID,
     SCORE,
@@ -42,12 +44,9 @@ WORDS, SOUND = slice(4, 4 + SAID), slice(4 + SAID, EVENT_COLUMNS)  # of an event
 TEXT = slice(4, 4 + LINE_TOKENS)  # of a line
 NAME = slice(NUMBERS.start, CHANCES.stop)  # of a thing or a track, its rivals
 MIDDLE = (0.25, 0.25, 0.75, 0.75)
-# What belongs together of a row, and goes on to the next when all change places.
-MOVING = {
-    OBJECT_COLUMNS: (NAME, COLOUR), TRACK_COLUMNS: (NAME,), EVENT_COLUMNS: (slice(0, 1), WORDS, SOUND),
-    LINE_COLUMNS: (TEXT,),
-}  # fmt: skip
-BOXES = {OBJECT_COLUMNS: (BOX,), TRACK_COLUMNS: (FIRST, LAST)}
+# What belongs together of a thing or a sound, and goes on to the next when they change places.
+MOVING = {OBJECT_COLUMNS: (NAME,), TRACK_COLUMNS: (NAME,), EVENT_COLUMNS: (slice(0, 1), WORDS, SOUND)}
+BOXES = {OBJECT_COLUMNS: (BOX,), TRACK_COLUMNS: (FIRST, LAST), LINE_COLUMNS: (slice(0, 4),)}
 TIMES = {TRACK_COLUMNS: TRACK_SPAN, EVENT_COLUMNS: slice(1, 3)}
 Table = dict[int, list[tuple[list[int], int]]]  # by a name's first token: all of them, and its number
 
@@ -64,23 +63,43 @@ class Otherwise:
         """question: the tokens that ask, whose names are looked for among those that things and sounds have."""
         rng = np.random.default_rng(0)  # the same every time
         heard = [token for m in media if m.kind == "audio" for token in self._told(m)]
-        asked = {kind: _found([*question, NONE, *heard], table)[:MOST_ASKED] for kind, table in self.tables.items()}
+        asked = {kind: _found([*heard, NONE, *question], table)[-MOST_ASKED:] for kind, table in self.tables.items()}
+        others, instead = self._others(media, rng), self._others(media, rng)
         edits: tuple[Callable[[str, Tensor], Tensor], ...] = (
-            lambda kind, rows: _rotated(rows),
+            lambda kind, rows: _rotated(_without_owners(rows)),
             lambda kind, rows: _mirrored(rows),
-            lambda kind, rows: self._renamed(kind, rows, _numbers(rows), rng),
+            lambda kind, rows: _repainted(rows),
+            lambda kind, rows: _reread(rows),
+            lambda kind, rows: _renamed(_without_owners(rows), others.get(kind, {})),
             lambda kind, rows: _put_in(rows, asked.get(kind, [])),
-            lambda kind, rows: self._renamed(kind, rows, asked.get(kind, []), rng),
+            lambda kind, rows: _renamed(rows, {n: o for n, o in instead.get(kind, {}).items() if n in asked[kind]}),
             lambda kind, rows: _one_more(rows, asked.get(kind, [])),
         )
+        before = [m.features.flatten(0, 1) for m in media]
         for edit in edits:
-            before = [m.features.flatten(0, 1) for m in media]
             after = [edit(m.kind, rows.clone()) for m, rows in zip(media, before, strict=True)]
             if not all(map(torch.equal, after, before)):
                 yield tuple(replace(m, features=rows[None]) for m, rows in zip(media, after, strict=True))
         own = parts(media)
         if len(own) > 1 and len({tuple(m.kind for m in some) for some in own}) == 1:
-            yield tuple(m for some in (*own[1:], own[0]) for m in some)
+            turned = [m for some in (*own[1:], own[0]) for m in some]
+            if not all(torch.equal(m.features.flatten(0, 1), rows) for m, rows in zip(turned, before, strict=True)):
+                yield tuple(turned)
+
+    def _others(self, media: Sequence[Medium], rng: np.random.Generator) -> dict[str, dict[int, int]]:
+        """For each name that things, or sounds, have, one that none of them has, drawn by lot."""
+        found: dict[str, dict[int, int]] = {}
+        for medium in media:
+            if medium.kind in self.spelled:
+                own = found.setdefault(medium.kind, {})
+                for number in _numbers(medium.features.flatten(0, 1)).tolist():
+                    own.setdefault(number, NONE)
+        for kind, own in found.items():
+            free = np.setdiff1d(np.arange(len(self.spelled[kind][0])), list(own))
+            own.pop(NONE, None)
+            drawn = rng.permutation(free)
+            found[kind] = dict(zip(own, drawn.tolist(), strict=False))
+        return found
 
     def _told(self, sound: Medium) -> Iterator[int]:
         """Tokens of what is heard: words, or a sound's name in each language. NONE stands between them."""
@@ -97,22 +116,13 @@ class Otherwise:
                 for language in self.spelled[sound.kind]:
                     yield from (*(t for t in language[int(row[SOUND.start])] if t != NONE), NONE)
 
-    def _renamed(self, kind: str, rows: Tensor, which: Sequence[int] | Tensor, rng: np.random.Generator) -> Tensor:
-        """What has one of these names has another, drawn by lot; what was the same stays the same."""
-        if kind in self.spelled and rows.shape[1] != LINE_COLUMNS:
-            numbers = _numbers(rows)
-            for number in dict.fromkeys(int(n) for n in which):
-                other = int(rng.integers(len(self.spelled[kind][0])))
-                _call(rows, (numbers == number).nonzero()[:, 0].tolist(), other)
-        return rows
 
+def decisive(usual: float, others: Sequence[Sequence[float]]) -> list[float]:
+    """log p of an answer behind those of other media that make a difference to the usual answer.
 
-def held_against(usual: float, others: Sequence[tuple[float, float]]) -> list[float]:
-    """log p of an answer behind the other media that make a difference to the usual one; behind all, where none does.
-
-    usual: log p of the usual answer behind the media that were given. others: of the answer, and of the usual one.
+    usual: log p of the usual answer behind the media that were given. others: of the answer and, last, the usual one.
     """
-    return [own for own, still in others if still < usual - DECISIVE] or [own for own, _ in others]
+    return [scores[0] for scores in others if scores[-1] < usual - DECISIVE]
 
 
 def _table(languages: Sequence[Sequence[Sequence[int]]]) -> Table:
@@ -153,10 +163,40 @@ def _call(rows: Tensor, which: Sequence[int], number: int) -> None:
             rows[i, SPEECH], rows[i, WORDS] = 0.0, float(NONE)
 
 
+def _without_owners(rows: Tensor) -> Tensor:
+    """Of lines, under which thing they stand is no longer told: things are called otherwise."""
+    if rows.shape[1] == LINE_COLUMNS:
+        rows[:, OWNER] = 0.0
+    return rows
+
+
 def _rotated(rows: Tensor) -> Tensor:
-    """Names, texts and colours go on to the next; colours once more, so that not all keep their name's."""
+    """Names, or what is heard, go on to the next."""
     for some in MOVING.get(rows.shape[1], ()):
-        rows[:, some] = rows[:, some].roll(2 if some == COLOUR else 1, 0)
+        rows[:, some] = rows[:, some].roll(1, 0)
+    return rows
+
+
+def _repainted(rows: Tensor) -> Tensor:
+    """Each thing has the next of the colours."""
+    if rows.shape[1] == OBJECT_COLUMNS:
+        rows[:, COLOUR] = rows[:, COLOUR].roll(1, 1)
+    return rows
+
+
+def _reread(rows: Tensor) -> Tensor:
+    """Each line has the text of the one before; a line alone is read backwards."""
+    if rows.shape[1] == LINE_COLUMNS:
+        rows[:, TEXT] = rows[:, TEXT].roll(1, 0) if len(rows) > 1 else rows[:, TEXT].flip(1)
+    return rows
+
+
+def _renamed(rows: Tensor, others: Mapping[int, int]) -> Tensor:
+    """What has one of these names has the other."""
+    if rows.shape[1] != LINE_COLUMNS:
+        numbers = _numbers(rows)
+        for number, other in others.items():
+            _call(rows, (numbers == number).nonzero()[:, 0].tolist(), other)
     return rows
 
 
@@ -188,12 +228,11 @@ def _put_in(rows: Tensor, asked: Sequence[int]) -> Tensor:
 
 
 def _one_more(rows: Tensor, asked: Sequence[int]) -> Tensor:
-    """Of the first thing that is asked for one more: a double beside it."""
-    numbers = _numbers(rows).tolist()
-    there = [n for n in asked if n in numbers]
-    if rows.shape[1] != OBJECT_COLUMNS or not there:
+    """Of the first thing that is asked for, or of the first of all, one more: a double beside it."""
+    if rows.shape[1] != OBJECT_COLUMNS or not len(rows):
         return rows
-    double = rows[numbers.index(there[0])].clone()
+    numbers = _numbers(rows).tolist()
+    double = rows[next((numbers.index(n) for n in asked if n in numbers), 0)].clone()
     centre = (double[BOX][:2] + double[BOX][2:]) / 2
     double[BOX] = (double[BOX] + SHIFT * torch.where(centre < 0.5, 1.0, -1.0).repeat(2)).clamp(0, 1)
     return torch.cat([rows, double[None]])

@@ -19,7 +19,7 @@ from trenza.systems import scoring
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.examples import Example, Medium, System, Turn
-from trenza.systems.otherwise import held_against
+from trenza.systems.otherwise import decisive
 from trenza.systems.places import LOOKS, Fit, Places, as_it_is
 from trenza.systems.references import Banks
 
@@ -158,7 +158,9 @@ class SystemResponder:
             yield text[len(sent) :]
         decoded = time.perf_counter()
         answer = self._said(tokens)
-        worth = self._support(prompt, answer, self._look(tokens)) if support and prompt.media and answer else None
+        worth = None
+        if support and prompt.media and answer:
+            worth = self._support(prompt, answer, self._look(tokens), usual=sampling.temperature == 0)
         first = first or decoded
         self.timings = Timings(
             encoded - begun, first - encoded, (decoded - first) / max(1, len(tokens) - 1),
@@ -267,29 +269,30 @@ class SystemResponder:
     def support_for(self, conversation: Conversation, answer: str) -> Support | None:
         """How much the media raised this answer, its end left out; None without media or answer."""
         prompt, tokens = self.prompt(conversation), self._written(answer, conversation)
-        if not prompt.media or not tokens:
-            return None
-        if not hasattr(self.system, "otherwise"):
-            return self._support(prompt, tokens)
-        made = self._alone(prompt.example, self._room(prompt, Sampling()))
-        return self._support(prompt, tokens, self._look(made), self._said(made))
+        return self._support(prompt, tokens) if prompt.media and tokens else None
 
     def _support(
-        self, prompt: Prompt, answer: list[int], look: list[int] | None = None, usual: list[int] | None = None
+        self, prompt: Prompt, answer: list[int], look: list[int] | None = None, usual: bool = False
     ) -> Support:
-        """look: the evidence that was given; left out, the system's greedy evidence. usual: its own answer, if that is
-        another one.
+        """look: the evidence that was given; left out, the system's greedy evidence. usual: this is its greedy answer.
 
-        Over what the media could have been instead where that makes a difference to the usual answer, for a system that
-        perceives things (`systems/otherwise.py`); for others, or where nothing was perceived, over the reference media.
+        A system that perceives things tells what the media could have been instead (`systems/otherwise.py`); its answer
+        is held against those of them that make a difference to the usual one. Every other system's, and what none of
+        them makes a difference to, is held against the reference media.
         """
         otherwise = getattr(self.system, "otherwise", None)
-        others = list(otherwise(prompt.example)) if otherwise else []
-        examples = [prompt.example, *(others or self._banks(prompt.example, [s for _, s in prompt.media]))]
-        answers = [[answer, usual or answer]] * len(examples)
-        (own, usually), *found = scoring.log_p(self.system, examples, answers, look)
-        behind = held_against(usually, [(a, u) for a, u in found]) if others else [a for a, _ in found]
-        return raised(own, behind, len(answer), self.least)
+        if others := list(otherwise(prompt.example)) if otherwise else []:
+            candidates = [answer]
+            if not usual:
+                made = self._alone(prompt.example, self._room(prompt, Sampling()))
+                candidates, look = [answer, self._said(made)], look or self._look(made)
+            examples = [prompt.example, *others]
+            first, *found = scoring.log_p(self.system, examples, [candidates] * len(examples), look)
+            if behind := decisive(first[-1], found):
+                return raised(first[0], behind, len(answer), self.least)
+        examples = [prompt.example, *self._banks(prompt.example, [s for _, s in prompt.media])]
+        own, *rest = (log_p for (log_p,) in scoring.log_p(self.system, examples, [[answer]] * len(examples), look))
+        return raised(own, rest, len(answer), self.least)
 
 
 def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:

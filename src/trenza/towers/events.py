@@ -45,8 +45,9 @@ class EventConfig:
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "EventConfig":
-        rest = {k: config[k] for k in ("width", "inside", "onset", "pause", "lead")}
-        rest |= {k: tuple(config[k]) for k in ("said", "carriers")}
+        rest = {k: config[k] for k in ("width", "inside", "onset", "pause")}
+        likely = {k: tuple(config[k]) for k in ("said", "carriers") if k in config}  # later detectors have them
+        rest |= likely | ({"lead": config["lead"]} if likely else {})
         return cls(WhisperConfig(**config["listener"]), tuple((e, s) for e, s in config["names"]), **rest)
 
 
