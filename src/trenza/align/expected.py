@@ -7,7 +7,7 @@ aloud with, and the lead (`towers/expected.py`), chosen on utterances that the l
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as Vocabulary
 
 from trenza.align.concepts import spoken_texts
+from trenza.align.lexicon import whisper_words
 from trenza.align.sayings import LONGEST, names
 from trenza.align.speech import HELD_OUT, Utterances
 from trenza.checkpoints.folder import load_folder, save_folder
-from trenza.checkpoints.parts import whisper_folder
 from trenza.data.worlds.phrases import phrases
 from trenza.systems import load
 from trenza.towers.expected import Expected
@@ -39,12 +39,11 @@ def texts() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def weighed(
-    listener: WhisperDecoder, words: Vocabulary, utterances: Utterances
+    listener: WhisperDecoder, words: Vocabulary, utterances: Utterances, names: Sequence[str], carriers: Sequence[str]
 ) -> Iterator[tuple[bool, bool, bool, float]]:
     """Held-out utterances of names, each once while all names are known and once while every second isn't, its own
     among them: whether it is known, whether it was written exactly, whether the nearest known text is it, and by how
     many nats that one is less likely."""
-    names, carriers = texts()
     alternate = [Expected(names[1 - i :: 2], carriers, 0.0, words) for i in (0, 1)]  # without the even, without the odd
     everything, index = Expected(names, carriers, 0.0, words), {name: i for i, name in enumerate(names)}
     numbers = [n for n in range(len(utterances) - HELD_OUT, len(utterances)) if utterances.text(n) in index]
@@ -68,16 +67,14 @@ def main() -> None:
         weights |= {f"listener.{name}": tensor.half() for name, tensor in load_file(args.listener).items()}
         save_folder(args.model, config, weights)
     detector = load.events(load.whisper(), args.model)
-    words = Vocabulary.from_file(str(whisper_folder() / "tokenizer.json"))
-    utterances = Utterances([args.utterances])
-    heard = list(weighed(detector.listener, words, utterances))
+    names, carriers = texts()
+    heard = list(weighed(detector.listener, whisper_words(), Utterances([args.utterances]), names, carriers))
     shares = {}
     for lead in LEADS:
         exact = [(known, near if behind < lead else own) for known, own, near, behind in heard]
         shares[lead] = [float(np.mean([right for k, right in exact if k == known])) for known in (True, False)]
         print(f"lead {lead}: exactly {shares[lead][0]:.3f} of known names, {shares[lead][1]:.3f} of others", flush=True)
     best = max(LEADS, key=lambda lead: sum(shares[lead]))
-    names, carriers = texts()
     made = replace(detector.config, said=names, carriers=carriers, lead=best)
     save_folder(args.model, config | asdict(made), weights)
 

@@ -44,12 +44,17 @@ class Hand:
             numbers[place] = number
         sure = rng.beta(*(WRONG if place else RIGHT))
         shares = np.sort(rng.dirichlet(np.full(RIVALS, 0.7)))[::-1]
-        return numbers, np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
+        return numbers, led(shares, sure)
 
     def place(self, number: int) -> int:
         """Of a thing that was seen, where its name stands among its rivals; NONE where it doesn't."""
         found = np.flatnonzero(self.taken[number][0] == number)
         return int(found[0]) if len(found) else NONE
+
+
+def led(shares: np.ndarray, sure: float) -> np.ndarray:
+    """Falling shares [RIVALS] of 1, of which the first is `sure` and a share of the rest."""
+    return np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
 
 
 def answerable(asked: list[Asked], places: dict[str, int]) -> Iterator[Asked]:

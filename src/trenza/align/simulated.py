@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trenza.align import layouts
 from trenza.align.conversations import Talk
-from trenza.align.hands import Hand
+from trenza.align.hands import Hand, led
 from trenza.bridges.objects import agreed
 from trenza.bridges.perceived import (
     BOX,
@@ -173,9 +173,8 @@ class Simulated:
         others = rng.integers(0, count, RIVALS)
         shares = np.sort(rng.dirichlet(np.full(RIVALS, 0.3)))[::-1]
         sure = rng.beta(*certainty)
-        shares = np.concatenate([[sure + (1 - sure) * shares[0]], (1 - sure) * shares[1:]])
         others[1 if rng.random() < self.errors.wrong_name else 0] = number
-        return others, shares
+        return others, led(shares, sure)
 
     def _corners(self, box: Sequence[float], rng: np.random.Generator, most: float = np.inf) -> list[float]:
         """most: heights that a side counts for at most: where a line ends is a matter of its letters."""
