@@ -159,8 +159,7 @@ def known_already(detector: Path, names: tuple[str, ...]) -> tuple[EfficientNet,
 def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path | None = None) -> None:
     """Tune for `steps`, from the untouched tower or from a detector's; the averaged weights go to `out`.
 
-    Of a detector's, those go that lie halfway to where it was begun, which hold better elsewhere than either end
-    (Wortsman et al. 2022, WiSE-FT, section 3).
+    Of a detector's, those go that lie halfway to where it was begun (as WiSE-FT does: Wortsman et al. 2022, section 3).
     """
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)

@@ -64,6 +64,9 @@ def log_p(listener: WhisperDecoder, features: Tensor, texts: Sequence[list[int]]
         tokens[row, len(PROMPT) : len(PROMPT) + len(text)] = torch.tensor(text, dtype=torch.long)
         wanted[row, : len(text)] = torch.tensor(text, dtype=torch.long)
         counted[row, : len(text) + 1] = 1
-    states = listener.states(tokens, features.expand(len(texts), -1, -1))[:, len(PROMPT) - 1 :]
+    # What is heard is the same for all texts: its keys and values are made once a layer.
+    many = (len(texts), -1, -1, -1)
+    context = [(keys.expand(many), values.expand(many)) for keys, values in listener.remember(features[None])]
+    states = listener.states(tokens, context)[:, len(PROMPT) - 1 :]
     losses = F.cross_entropy(listener.logits(states).float().flatten(0, 1), wanted.flatten(), reduction="none")
     return -(losses.view(wanted.shape) * counted).sum(1)
