@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trenza.align import questions, rationales
+from trenza.align.together import heard_together
 from trenza.align.truths import named, perceived, thing_at
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item, Media, Pair
@@ -60,7 +61,7 @@ def talks(samples: Iterable[Pair | Item]) -> Iterator[Talk]:
         if len(held) >= MOST_TURNS * 2 or (held and type(sample) is not type(held[0])):
             yield from _grouped(held)
             held = []
-        held.append(sample)
+        held.append(heard_together(sample) if isinstance(sample, Item) else sample)
     yield from _grouped(held)
 
 

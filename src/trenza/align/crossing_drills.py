@@ -11,6 +11,7 @@ import numpy as np
 from trenza.align.conversations import Asked
 from trenza.align.drills import Drill, Known
 from trenza.align.rationales import middle, spaced
+from trenza.align.together import together
 from trenza.align.truths import named
 from trenza.data.worlds.asking import point_text
 from trenza.data.worlds.phrases import phrases
@@ -40,13 +41,13 @@ def heard(name: str, said: bool, rng: np.random.Generator) -> Truth:
 
 
 def asked_aloud(name: str, language: str, rng: np.random.Generator) -> Truth:
-    """What colour something is, or where it is, in two events: the question's words and the name."""
+    """What colour something is, or where it is, as one event: no pause parts the question's words from the name."""
     carrier = phrases(language).word("aloud_colour" if rng.random() < 0.5 else "aloud_where")
     pause = 0.2 + float(rng.uniform(0.6, 1.2))
     end = pause + 0.08 + float(rng.uniform(0.3, 1.2))
     rms = float(rng.uniform(0.02, 0.2))
     first = {"name": carrier, "said": True, "start": 0.2, "end": pause, "rms": rms}
-    return {"sounds": [first, {"name": name, "said": True, "start": pause + 0.08, "end": end, "rms": rms}]}
+    return {"sounds": together([first, {"name": name, "said": True, "start": pause + 0.08, "end": end, "rms": rms}])}
 
 
 def _asked(known: Known, template: str, answer: str | bool, some: Sequence[Truth], rationale: str = "") -> Asked:
@@ -67,16 +68,15 @@ def is_seen(known: Known) -> Asked | None:
     return _newly(known, asked, ALSO_SHOWN, 0.4)
 
 
-def _shown(known: Known) -> Truth | None:
-    """The only thing in the picture that is called as what is heard."""
-    name = known.truth[1]["sounds"][-1]["name"]
+def _shown(known: Known, name: str) -> Truth | None:
+    """The only thing in the picture that is called so."""
     some = [t for t in known.truth[0]["objects"] if t["name"] == name]
     return some[0] if len(some) == 1 else None
 
 
 def where_heard(known: Known) -> Asked | None:
     """A point where it is; or, in newcomers' words, which of the things it is."""
-    thing = _shown(known)
+    thing = _shown(known, known.truth[1]["sounds"][-1]["name"])
     if thing is None:
         return None
     if known.rng.random() < 0.4:
@@ -86,15 +86,17 @@ def where_heard(known: Known) -> Asked | None:
 
 def aloud(known: Known) -> Asked | None:
     """The answer to a spoken question."""
-    thing = _shown(known)
-    if thing is None or len(known.truth[1]["sounds"]) != 2:
+    said = known.truth[1]["sounds"][-1]["name"]
+    where, colour = (f"{known.words.word(carrier)} " for carrier in ("aloud_where", "aloud_colour"))
+    thing = _shown(known, said.removeprefix(where).removeprefix(colour))
+    if thing is None:
         return None
-    if known.truth[1]["sounds"][0]["name"] == known.words.word("aloud_where"):
+    if said.startswith(where):
         return _asked(known, "aloud", point_text(middle(thing, 0), middle(thing, 1)), [thing])
-    if not thing["colour"]:
+    if not said.startswith(colour) or not thing["colour"]:
         return None
-    colour = known.words.colour(thing["colour"])
-    return _asked(known, "aloud", colour, [thing], spaced(colour))
+    told = known.words.colour(thing["colour"])
+    return _asked(known, "aloud", told, [thing], spaced(told))
 
 
 OF_A_NAME: tuple[Drill, ...] = (is_seen, is_seen, where_heard, where_heard)
