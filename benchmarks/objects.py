@@ -36,7 +36,8 @@ from trenza.data.corpora import pictures
 from trenza.evaluate.clustered import Estimate, ratio, statistic
 from trenza.evaluate.statistics import wilson
 from trenza.systems import load
-from trenza.towers.objects import ObjectDetector, overlap
+from trenza.towers.boxes import overlap
+from trenza.towers.objects import ObjectDetector
 
 MODEL = Path(__file__).parents[1] / "src/trenza/default_objects"
 SPLITS = ("test_seed", "test_combination", "test_style", "test_object")

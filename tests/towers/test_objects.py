@@ -5,20 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from trenza.towers.boxes import EDGE, MOST, alone, inset, overlap, standing
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
-from trenza.towers.objects import (
-    COLUMNS,
-    EDGE,
-    MOST,
-    SHARPER,
-    ObjectDetector,
-    ObjectsConfig,
-    alone,
-    cut,
-    inset,
-    overlap,
-    standing,
-)
+from trenza.towers.objects import COLUMNS, SHARPER, ObjectDetector, ObjectsConfig, cut
 
 TOWER = EfficientNetConfig(0.25, 0.3)
 

@@ -25,7 +25,8 @@ from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.pictures import FAMILIES
 from trenza.systems.load import objects
-from trenza.towers.objects import RIVALS, ObjectDetector, overlap
+from trenza.towers.boxes import overlap
+from trenza.towers.objects import RIVALS, ObjectDetector
 
 CHOICE_SEED = 777  # of test_seed: whatever is chosen, is chosen here
 CHOICE_WORLDS = 60

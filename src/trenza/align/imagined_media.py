@@ -8,7 +8,7 @@ import numpy as np
 from trenza.align import crossing_drills, film_drills, sound_drills
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.pictures import pseudoword
-from trenza.towers.objects import EDGE
+from trenza.towers.boxes import EDGE
 from trenza.towers.pages import UNDER
 
 PAINTED = 0.6  # of a scene's things

@@ -30,7 +30,7 @@ from trenza.bridges.perceived import (
 from trenza.data.worlds.drawing import COLOURS as PALETTE
 from trenza.systems.examples import Medium
 from trenza.towers import figures, pages
-from trenza.towers.objects import inset
+from trenza.towers.boxes import inset
 from trenza.towers.written import Line, in_reading_order
 
 Pairs = Sequence[tuple[str, str]]  # English and Spanish of each number

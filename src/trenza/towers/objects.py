@@ -4,7 +4,8 @@ The glance marks centres and the boxes around them (Zhou et al. 2019, "Objects a
 depths; it knows no names. Each box is then cut out of the picture and seen at one size (Girshick et al. 2014, section
 2), because a name learned from one thing alone holds for a small one in a crowd only if both are seen equally large.
 A picture of one thing only is named as a whole instead, as pictures are classified; a photograph by two, since tuning
-on drawings costs some of what the tower knew of photographs: the untouched tower speaks too.
+on drawings costs some of what the tower knew of photographs: the untouched tower speaks too. What is drawn is also
+compared with the drawings of training, part by part (`likeness.py`).
 """
 
 from collections.abc import Sequence
@@ -14,25 +15,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trenza.bridges.perceived import BOX, NUMBERS, SCORE
+from trenza.bridges.perceived import BOX
 from trenza.errors import WeightsError
+from trenza.towers.boxes import HALF, alone, inset, standing
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
 from trenza.towers.glance import Glance
+from trenza.towers.likeness import Likeness, LikenessConfig
 
 RIVALS = 8  # likeliest names that are kept of each object
-EDGE = 0.08  # of a side, around what fills a picture: all of it is where things are looked for that aren't there
-FILLS = 0.15  # of a side, that a box may be off from all of the picture to fill it
 COLOURS = 9  # its own, then `data/worlds/drawing.COLOURS` in order
 SHAPES = ("circle", "rectangle", "triangle")
 UNPAINTED = ("black", "brown", "teal")  # none of those COLOURS: a shape is called after them, and in its own
 COLUMNS = 2 * RIVALS + 4 + 1 + COLOURS  # of a row; see `ObjectDetector.detect`
-MOST = 16  # objects of one picture
 MARGIN = 0.08  # of the longer side, around a thing before it is looked at
 PATCH = 32  # pixels a side of what colours are read from
-SAME = 0.5  # intersection over union from which two boxes are one thing
 FINE_STAGE, COARSE_STAGE = 2, 4  # whose maps the glance reads: strides 8 and 16
+COMPARED_STAGES = (3, 4, 5)  # whose maps are compared with those of known drawings
 BATCH = 64  # things looked at in one pass
-HALF = 0.5  # of the picture's side
 UNTOUCHED_PIXELS = 260  # at which the untouched tower sees a photograph
 UNTOUCHED_SHARE = 0.5  # of a photograph's names
 SHARPER = 3.0  # power of a whole picture's names: a name that is a blend of many can't be read
@@ -51,11 +50,14 @@ class ObjectsConfig:
     width: int = 64  # of the glance
     least: float = 0.5  # score below which nothing is reported; calibrated, see the model card
     sharpness: float = 1.0  # the names' scores times this, so that probabilities hold; calibrated likewise
+    likeness: LikenessConfig | None = None  # none: nothing is compared with known drawings
 
     @classmethod
     def from_dict(cls, config: dict) -> "ObjectsConfig":
         known = {k: v for k, v in config.items() if k != "tower"}
         lists = {key: tuple(known[key]) for key in ("names", "whole", "imagenet") if key in known}
+        if known.get("likeness"):
+            known["likeness"] = LikenessConfig(**known["likeness"])
         return cls(EfficientNetConfig(**config["tower"]), **(known | lists))
 
 
@@ -73,6 +75,8 @@ class ObjectDetector(nn.Module):
         self.names = nn.Linear(config.rank, len(config.names))
         self.keys = nn.Linear(config.tower.width, len(config.names)) if config.whole else None  # of whole pictures
         self.photographed = nn.Linear(config.tower.width, 1) if config.imagenet else None  # or drawn
+        compared = [widths[stage] for stage in COMPARED_STAGES]
+        self.likeness = Likeness(config.likeness, compared, len(config.names)) if config.likeness else None
         shapes = {f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES}
         called = [name in shapes for name in config.names]
         self.register_buffer("called", torch.tensor(called), persistent=False)
@@ -94,11 +98,11 @@ class ObjectDetector(nn.Module):
             x = block(x)
         return fine, x
 
-    def features(self, coarse: Tensor) -> Tensor:
-        """Maps at stride 16 of things, [B, C, h, w], to what they are named by, [B, 1280]."""
-        for block in self.tower.blocks[sum(self.config.tower.repeats[: COARSE_STAGE + 1]) :]:
-            coarse = block(coarse)
-        return self.tower.head(coarse).mean((2, 3))
+    def features(self, seen: Tensor, stage: int = COARSE_STAGE) -> Tensor:
+        """Maps of things after `stage`, [B, C, h, w], to what they are named by, [B, 1280]."""
+        for block in self.tower.blocks[sum(self.config.tower.repeats[: stage + 1]) :]:
+            seen = block(seen)
+        return self.tower.head(seen).mean((2, 3))
 
     @torch.no_grad()
     def find(self, pixels: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -111,12 +115,38 @@ class ObjectDetector(nn.Module):
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of names [K, N] and of colours [K, 9]."""
         large = (boxes[:, 2:] - boxes[:, :2]).amax(1) > HALF
         features = torch.zeros(len(boxes), self.config.tower.width)
-        for alike, size in ((large, self.config.closer or self.config.look), (~large, self.config.look)):
-            for part in filter(len, alike.nonzero()[:, 0].split(BATCH)):
-                things = torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])
-                features[part] = self.features(self.maps(normalised(things))[1])
-        logits = self.names(self.directions(features))
-        return (logits * self.config.sharpness).softmax(-1), self.coloured(pixels, boxes)
+        alike = torch.zeros(len(boxes), len(self.config.names))
+        for chosen, size in ((large, self.config.closer or self.config.look), (~large, self.config.look)):
+            for part in filter(len, chosen.nonzero()[:, 0].split(BATCH)):
+                maps = self.compared(normalised(torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])))
+                features[part] = self.features(maps[-1], COMPARED_STAGES[-1])
+                if self.likeness is not None:  # which knows drawings as they look at `look`
+                    same, many = size == self.config.look, pixels.expand(len(part), -1, -1, -1)
+                    alike[part] = self.likeness(maps) if same else self.alike(many, boxes[part])
+        chances = (self.names(self.directions(features)) * self.config.sharpness).softmax(-1)
+        if self.likeness is not None:
+            chances = self.likeness.weigh(chances, alike)
+        return chances, self.coloured(pixels, boxes)
+
+    @torch.no_grad()
+    def alike(self, pixels: Tensor, boxes: Tensor) -> Tensor:
+        """A picture for each box, uint8 [K, H, W, 3] and [K, 4], to likeness to known drawings [K, names]."""
+        assert self.likeness is not None
+        cuts = zip(pixels, boxes, strict=True)
+        things = torch.cat([cut(picture, box, self.config.look, MARGIN) for picture, box in cuts])
+        return torch.cat([self.likeness(self.compared(normalised(part))) for part in things.split(BATCH)])
+
+    def compared(self, x: Tensor) -> list[Tensor]:
+        """Normalised [B, 3, S, S] to the maps that are compared with known drawings'."""
+        ends = [sum(self.config.tower.repeats[: stage + 1]) for stage in COMPARED_STAGES]
+        maps, done = [], 0
+        x = self.tower.stem(x)
+        for end in ends:
+            for block in self.tower.blocks[done:end]:
+                x = block(x)
+            maps.append(x)
+            done = end
+        return maps
 
     def coloured(self, pixels: Tensor, boxes: Tensor) -> Tensor:
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of colours [K, 9]."""
@@ -139,11 +169,18 @@ class ObjectDetector(nn.Module):
         return torch.stack(seen).mean(0)
 
     @torch.no_grad()
-    def gist(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole."""
+    def gist(self, pixels: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """uint8 [N, H, W, 3], squares, to the mean over them of the probabilities of names [N], each seen whole.
+
+        boxes: [N, 4] of the only thing in each, if it is known, to compare it with known drawings.
+        """
         assert self.keys is not None
         features = self.seen_whole(pixels)
         names = self.keys(features).softmax(-1)
+        if self.likeness is not None and boxes is not None:
+            weighed = self.likeness.weigh(names, self.alike(pixels, boxes))
+            drawn = self.photographed is None or self.photographed(features) <= 0
+            names = torch.where(torch.as_tensor(drawn), weighed, names)
         if self.photographed is not None and self.untouched:
             logits = self.photographed(features)
             if len(some := (logits[:, 0] > 0).nonzero()[:, 0]):
@@ -176,7 +213,7 @@ class ObjectDetector(nn.Module):
             names, colours = self.describe(picture, boxes)
             found = self._told(names, boxes, scores, colours)
             if self.keys is not None and (one := alone(found)) is not None:
-                whole = self.gist(picture[None])[None]
+                whole = self.gist(picture[None], boxes[one : one + 1])[None]
                 found = self._told(whole, *(part[one : one + 1] for part in (boxes, scores, colours)))
             found[:, BOX] = inset(found[:, BOX])
             rows.append(found)
@@ -234,51 +271,6 @@ def cut(pixels: Tensor, box: Tensor, size: int, margin: float) -> Tensor:
     columns = torch.arange(left, left + side).clamp(0, width - 1)
     square = pixels[rows][:, columns].permute(2, 0, 1)[None].float()
     return F.interpolate(square, size=(size, size), mode="bilinear", antialias=True)
-
-
-def standing(scores: Tensor, boxes: Tensor, least: float) -> tuple[Tensor, Tensor]:
-    """Centres [G, G] that no neighbour exceeds, and their boxes [G, G, 4]: scores [K], boxes [K, 4], best first."""
-    peaks = scores == F.max_pool2d(scores[None], 3, 1, 1)[0]
-    kept = (peaks & (scores >= least)).flatten().nonzero()[:, 0]
-    order = kept[scores.flatten()[kept].argsort(descending=True)][: 4 * MOST]
-    scores, boxes = scores.flatten()[order], boxes.flatten(0, 1)[order].clamp(0, 1)
-    chosen: list[int] = []
-    for i in range(len(boxes)):
-        if len(chosen) < MOST and (not chosen or float(overlap(boxes[i : i + 1], boxes[chosen]).max()) < SAME):
-            chosen.append(i)
-    return scores[chosen], boxes[chosen]
-
-
-def inset(boxes: Tensor) -> Tensor:
-    """Boxes [K, 4]; those that fill the picture, a little inside it."""
-    fills = (boxes - torch.tensor([0.0, 0.0, 1.0, 1.0])).abs().amax(1, keepdim=True) < FILLS
-    return torch.where(fills, boxes.clamp(EDGE, 1 - EDGE), boxes)
-
-
-def alone(rows: Tensor) -> int | None:
-    """The number of the row [K, 30] of the only thing, of which all others are parts; None if there is no such.
-
-    It takes more than HALF a side; a part's middle lies in it, and it is less sure and may have the same name.
-    """
-    low, high = rows[:, BOX].split(2, 1)
-    sides, middles = high - low, (low + high) / 2
-    largest = int(sides.prod(1).argmax())
-    if float(sides[largest].max()) <= HALF:
-        return None
-    inside = ((middles >= low[largest]) & (middles <= high[largest])).all(1)
-    alike = torch.isin(rows[:, NUMBERS], rows[largest, NUMBERS]).any(1)
-    parts = inside & alike & (rows[:, SCORE] < rows[largest, SCORE])
-    parts[largest] = True
-    return largest if bool(parts.all()) else None
-
-
-def overlap(one: Tensor, other: Tensor) -> Tensor:
-    """Intersection over union of boxes [A, 4] with boxes [B, 4], [A, B]."""
-    low = torch.maximum(one[:, None, :2], other[None, :, :2])
-    high = torch.minimum(one[:, None, 2:], other[None, :, 2:])
-    both = (high - low).clamp(min=0).prod(-1)
-    areas = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(-1) for b in (one, other)]
-    return both / (areas[0][:, None] + areas[1][None] - both).clamp(min=1e-9)
 
 
 def numbers_of(names: Sequence[str]) -> dict[str, int]:

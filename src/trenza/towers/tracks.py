@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from trenza.bridges.perceived import TRACK_COLUMNS
-from trenza.towers.objects import ObjectDetector, inset, overlap, rivals
+from trenza.towers.boxes import inset, overlap
+from trenza.towers.objects import ObjectDetector, rivals
 
 MOST = 12  # things of one video
 SAME = 0.3  # intersection over union from which the next frame's box is the same thing
@@ -64,7 +65,7 @@ def follow(detector: ObjectDetector, frames: Tensor, times: np.ndarray, end: flo
         seen = [detector.describe(frames[track.at[i]], track.boxes[i][None]) for i in looks]
         names, colours = (torch.cat(part).mean(0) for part in zip(*seen, strict=True))
         if len(tracks) == 1 and detector.keys is not None:
-            names = detector.gist(frames[[track.at[i] for i in looks]])
+            names = detector.gist(frames[[track.at[i] for i in looks]], torch.stack([track.boxes[i] for i in looks]))
         span = torch.tensor([float(times[track.at[0]]), until[track.at[-1]]])
         score = torch.tensor([float(np.mean(track.scores))])
         rows.append(torch.cat([
