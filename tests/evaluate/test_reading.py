@@ -2,7 +2,8 @@
 
 import pytest
 
-from trenza.conversation import Box, Span
+from trenza.conversation import Box, Evidence, Span
+from trenza.evaluate.measures.evidence import time_iou
 from trenza.evaluate.reading import exact, near, normalised, overlap, refused, right
 
 CLICK = '{{"name": "click", "arguments": {{"x": {}, "y": {}}}}}'
@@ -122,3 +123,12 @@ def test_an_open_call_is_right_near_its_place():
     assert right(CLICK.format(0.51, 0.2), CLICK.format(0.5, 0.21), ())
     assert not right(CLICK.format(0.51, 0.4), CLICK.format(0.5, 0.21), ())
     assert not right("[3, 4]", "[3, 5]", ()) and not right("banana", "null", ())
+
+
+def test_the_words_of_a_spoken_question_are_one_stretch_of_time():
+    asked = (Evidence(1, Span(0.2, 1.0)), Evidence(1, Span(1.08, 1.6)))
+    assert time_iou((Evidence(1, Span(0.2, 1.6)),), asked) == pytest.approx(1)
+    assert time_iou(asked, asked) == pytest.approx(1) and time_iou(asked[:1], asked) == pytest.approx(0.8 / 1.4)
+    apart = (Evidence(1, Span(0.2, 1.0)), Evidence(1, Span(1.1, 1.6)))  # two sounds of a recording
+    assert time_iou(apart[:1], apart) == pytest.approx(0.5)
+    assert time_iou((Evidence(0, Span(0.2, 1.6)),), asked) == 0

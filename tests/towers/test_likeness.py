@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from trenza.errors import WeightsError
-from trenza.towers.efficientnet import EfficientNetConfig
-from trenza.towers.likeness import CELLS, Likeness, LikenessConfig, cells
-from trenza.towers.objects import MARGIN, ObjectDetector, ObjectsConfig, cut, normalised
+from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
+from trenza.towers.likeness import CELLS, STEPS, Likeness, LikenessConfig, cells
+from trenza.towers.objects import MARGIN, SHARPER, ObjectDetector, ObjectsConfig, cut, normalised
 
 WIDTHS = (2, 3)
 INF = float("inf")
@@ -19,7 +19,7 @@ def known(named: list[int], weight: float = 15.0, trust: float = 1.0, near: floa
     for turn in made.turns:
         turn.weight.copy_(torch.eye(directions, turn.in_features))
         turn.bias.zero_()
-    made.drawings.copy_(torch.eye(len(named), directions).expand(2, -1, -1))
+    made.drawings.copy_((STEPS * torch.eye(len(named), directions)).expand(2, -1, -1))
     made.named.copy_(torch.tensor(named))
     return made
 
@@ -77,28 +77,60 @@ def test_no_drawings_are_refused():
         Likeness(LikenessConfig(0), WIDTHS, 5)
 
 
-def test_the_detector_names_by_both():
-    """A thing that looks as a known drawing does is named after it, whatever the size at which it is seen else."""
+@pytest.fixture
+def detector() -> ObjectDetector:
+    """Two drawings, of "three" and of "two", each along the first direction, one to either side."""
     torch.manual_seed(0)
     config = ObjectsConfig(
-        EfficientNetConfig(0.25, 0.3), ("one", "two", "three"), 4, 64, 64, closer=96, width=16, least=0.0,
-        likeness=LikenessConfig(2, 8, weight=15.0, near=-9.0),
+        EfficientNetConfig(0.25, 0.3), ("one", "two", "three"), 4, 64, 64, closer=96, whole=(48,), imagenet=(0, 0),
+        width=16, least=0.0, likeness=LikenessConfig(2, 8, near=-9.0),
     )  # fmt: skip
-    model = ObjectDetector(config).eval()
+    model = ObjectDetector(config).eval().requires_grad_(False)
+    model.untouched = (EfficientNet(EfficientNetConfig(0.25, 0.3, classes=2)).eval().requires_grad_(False),)
     assert model.likeness is not None
+    model.likeness.named.copy_(torch.tensor([2, 1]))
+    return model
+
+
+@pytest.fixture
+def picture(detector) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels [128, 128, 3] and boxes [2, 4]; each thing looks as the drawing of its number does."""
     pixels = torch.randint(0, 256, (128, 128, 3), dtype=torch.uint8)
     boxes = torch.tensor([[0.0, 0.0, 0.4, 0.4], [0.1, 0.1, 0.9, 0.9]])
-    things = pixels.expand(2, -1, -1, -1)
-    model.likeness.named.copy_(torch.tensor([2, 1]))
-    with torch.no_grad():
-        seen = model.compared(normalised(torch.cat([cut(pixels, box, 64, MARGIN) for box in boxes])))
-        for i, (turn, maps) in enumerate(zip(model.likeness.turns, seen, strict=True)):
-            turn.bias -= turn(cells(maps)).mean(0)  # so that the two lie opposite to each other
-            model.likeness.drawings[i] = torch.nn.functional.normalize(turn(cells(maps)), dim=-1)
-    alike = model.alike(things, boxes)
-    assert alike[0, 2] == pytest.approx(1, abs=1e-4) and alike[1, 1] == pytest.approx(1, abs=1e-4)
-    names, _ = model.describe(pixels, boxes)
-    assert names[0, 2] > names[0, 1] and names[1, 1] > names[1, 2] and (alike[:, 0] == -INF).all()
+    seen = detector.compared(normalised(torch.cat([cut(pixels, box, 64, MARGIN) for box in boxes])))
+    for i, (turn, maps) in enumerate(zip(detector.likeness.turns, seen, strict=True)):
+        turn.bias -= turn(cells(maps)).mean(0)  # so that the two lie opposite to each other
+        unit = torch.nn.functional.normalize(turn(cells(maps)), dim=-1)
+        detector.likeness.drawings[i] = (STEPS * unit).round()
+    return pixels, boxes
+
+
+def test_things_are_named_by_both_whatever_their_size(detector, picture):
+    pixels, boxes = picture
+    alike = detector.alike(pixels.expand(2, -1, -1, -1), boxes)
+    assert alike[0, 2] == pytest.approx(1, abs=0.02) and alike[1, 1] == pytest.approx(1, abs=0.02)
+    assert (alike[:, 0] == -INF).all()
+    names, _ = detector.describe(pixels, boxes)
+    assert names[0, 2] > 10 * names[0, 1] and names[1, 1] > 10 * names[1, 2]
+
+
+def test_a_picture_of_one_thing_is_named_by_both_unless_it_is_a_photograph(detector, picture, monkeypatch):
+    pixels, boxes = picture
+    torch.nn.init.zeros_(detector.photographed.weight)
+    for bias, by_both in ((-9.0, True), (9.0, False)):
+        detector.photographed.bias.fill_(bias)
+        without, named = detector.gist(pixels[None]), detector.gist(pixels[None], boxes[1:])
+        assert torch.allclose(without, named) != by_both
+    detector.photographed.bias.fill_(-9.0)
+    own = detector.keys(detector.seen_whole(pixels[None])).softmax(-1)
+    weighed = detector.likeness.weigh(own, detector.alike(pixels[None], boxes[1:])) ** SHARPER
+    assert torch.allclose(detector.gist(pixels[None], boxes[1:]), (weighed / weighed.sum())[0], atol=1e-5)
+    monkeypatch.setattr(detector, "find", lambda pixels: [(torch.tensor([0.9]), boxes[1:])])
+    (row,) = detector.detect(pixels[None])[0]
+    assert int(row[0]) == 1 and float(row[8]) == pytest.approx(float(weighed.max() / weighed.sum()), abs=1e-4)
+
+
+def test_how_it_is_read_back():
     given = {"names": ["a"], "rank": 1, "glance": 64, "look": 64, "likeness": {"drawings": 2}}
     read = ObjectsConfig.from_dict({"tower": {"width_factor": 0.25, "depth_factor": 0.3}} | given)
     assert read.likeness == LikenessConfig(2)

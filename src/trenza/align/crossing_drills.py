@@ -11,10 +11,9 @@ import numpy as np
 from trenza.align.conversations import Asked
 from trenza.align.drills import Drill, Known
 from trenza.align.rationales import middle, spaced
-from trenza.align.together import together
+from trenza.align.together import carriers, together
 from trenza.align.truths import named
 from trenza.data.worlds.asking import point_text
-from trenza.data.worlds.phrases import phrases
 
 Truth = dict[str, Any]
 WHICH_HEARD = {
@@ -41,13 +40,14 @@ def heard(name: str, said: bool, rng: np.random.Generator) -> Truth:
 
 
 def asked_aloud(name: str, language: str, rng: np.random.Generator) -> Truth:
-    """What colour something is, or where it is, as one event: no pause parts the question's words from the name."""
-    carrier = phrases(language).word("aloud_colour" if rng.random() < 0.5 else "aloud_where")
+    """What colour something is, or where it is: the question's words and the name, heard as one event or as two."""
+    carrier = carriers(language)[int(rng.random() < 0.5)]
     pause = 0.2 + float(rng.uniform(0.6, 1.2))
     end = pause + 0.08 + float(rng.uniform(0.3, 1.2))
     rms = float(rng.uniform(0.02, 0.2))
     first = {"name": carrier, "said": True, "start": 0.2, "end": pause, "rms": rms}
-    return {"sounds": together([first, {"name": name, "said": True, "start": pause + 0.08, "end": end, "rms": rms}])}
+    second = {"name": name, "said": True, "start": pause + 0.08, "end": end, "rms": rms}
+    return {"sounds": together([first, second], language)}
 
 
 def _asked(known: Known, template: str, answer: str | bool, some: Sequence[Truth], rationale: str = "") -> Asked:
@@ -86,8 +86,8 @@ def where_heard(known: Known) -> Asked | None:
 
 def aloud(known: Known) -> Asked | None:
     """The answer to a spoken question."""
-    said = known.truth[1]["sounds"][-1]["name"]
-    where, colour = (f"{known.words.word(carrier)} " for carrier in ("aloud_where", "aloud_colour"))
+    said = " ".join(sound["name"] for sound in known.truth[1]["sounds"])
+    where, colour = (f"{carrier} " for carrier in carriers(known.words.language))
     thing = _shown(known, said.removeprefix(where).removeprefix(colour))
     if thing is None:
         return None

@@ -24,6 +24,7 @@ from trenza.bridges.perceived import BOX, CHANCES, COLOUR, NUMBERS, SCORE
 from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.data.worlds.build import world_items
 from trenza.data.worlds.pictures import FAMILIES
+from trenza.errors import UsageError
 from trenza.systems.load import objects
 from trenza.towers.boxes import overlap
 from trenza.towers.objects import RIVALS, ObjectDetector
@@ -140,9 +141,14 @@ def errors(model: ObjectDetector, pictures: list[Known]) -> dict:
 
 
 def calibrate(folder: Path, pictures: list[Known]) -> ObjectDetector:
-    """Sets `least` and `sharpness` in the folder's config by these pictures."""
+    """Sets `least` and `sharpness` in the folder's config by these pictures.
+
+    Raises UsageError where drawings are compared with: these pictures show the very ones, which no other hand's are.
+    """
     config, weights = load_folder(folder)
     model = objects(folder)
+    if model.likeness is not None:
+        raise UsageError(f"{folder} knows these drawings by heart; calibrate before align/likeness.py adds them")
     model.config = replace(model.config, least=FLOOR, sharpness=1.0)
     numbers = {name: i for i, name in enumerate(model.config.names)}
     scores, right, chances, columns, things = [], [], [], [], 0

@@ -1,4 +1,4 @@
-"""The drawings that the detector of objects compares things with: those of training, as its own tower sees them.
+"""The drawings that the detector of objects compares things with: those of training, as the untouched tower sees them.
 
     python -m trenza.align.likeness --detector DIR [--seed 0]
 
@@ -25,7 +25,7 @@ from trenza.data.worlds import drawing
 from trenza.data.worlds.sources import stock_of, trimmed
 from trenza.errors import DataError
 from trenza.systems import load
-from trenza.towers.likeness import LikenessConfig, cells
+from trenza.towers.likeness import STEPS, LikenessConfig, cells
 from trenza.towers.objects import BATCH, MARGIN, ObjectDetector, cut, normalised, numbers_of
 
 VIEWS = 4  # of each drawing: one on white, the others on grounds
@@ -46,8 +46,11 @@ class Seen:
     mirrored: Tensor
 
 
-def views(rgba: np.ndarray, grounds: tuple[np.ndarray, ...], rng: np.random.Generator) -> Iterator[Tensor]:
-    """A trimmed cut-out uint8 [h, w, 4] as detectors look at it, float 0..255 [1, 3, 128, 128], VIEWS times."""
+def views(rgba: np.ndarray, grounds: tuple[np.ndarray, ...], size: int, rng: np.random.Generator) -> Iterator[Tensor]:
+    """A trimmed cut-out uint8 [h, w, 4] as detectors look at it, float 0..255 [1, 3, size, size], VIEWS times.
+
+    One that is too faint at its size to be seen is left out.
+    """
     for number in range(VIEWS):
         plain = number == 0
         side = SIDE if plain else float(rng.uniform(*SIDES))
@@ -55,10 +58,11 @@ def views(rgba: np.ndarray, grounds: tuple[np.ndarray, ...], rng: np.random.Gene
         low, high = side / 2, drawing.SIZE - side / 2
         x, y = (drawing.SIZE / 2,) * 2 if plain else rng.uniform(low, high, 2)
         box = drawing.mask_box(drawing.paste(canvas, drawing.fitted(rgba, side), (float(x), float(y))))
-        assert box is not None  # it lies inside the picture
+        if box is None:
+            continue
         around = np.array([[box.y0, box.x0, box.y1, box.x1]], np.float32)
         where = torch.from_numpy(around) if plain else jittered(around, rng)
-        yield cut(torch.from_numpy(canvas), where[0], objects.LOOK, MARGIN)
+        yield cut(torch.from_numpy(canvas), where[0], size, MARGIN)
 
 
 def cutouts(training: list[Picture]) -> Iterator[tuple[Picture, np.ndarray]]:
@@ -81,11 +85,11 @@ def look(model: ObjectDetector, training: list[Picture], seed: int) -> Seen:
     told: list[tuple[int, int, bool]] = []  # drawing, name, mirrored
     count = 0
     for picture, rgba in cutouts(training):
-        own = list(views(rgba, grounds, rng))
+        own = list(views(rgba, grounds, model.config.look, rng))
         for mirrored in (False,) if ONE_SIDED.search(picture.name) else (False, True):
             looks += [(v.flip(-1) if mirrored else v).round().to(torch.uint8) for v in own]
             told += [(count, numbers[picture.name], mirrored)] * len(own)
-            count += 1
+            count += bool(own)
     maps = []
     for part in torch.cat(looks).split(BATCH):
         with torch.autocast("cpu", torch.bfloat16):
@@ -123,7 +127,9 @@ def discriminants(x: Tensor, names: Tensor, directions: int) -> tuple[Tensor, Te
 def comparing(model: ObjectDetector, seen: Seen, config: LikenessConfig) -> ObjectDetector:
     """The detector, with what it has seen of drawings to compare things with."""
     made = ObjectDetector(replace(model.config, likeness=config))
-    made.load_state_dict(model.state_dict(), strict=False)
+    known = {k: v for k, v in model.state_dict().items() if not k.startswith("likeness.")}
+    made.load_state_dict(made.state_dict() | known)
+    made.untouched = model.untouched
     likeness = made.likeness
     assert likeness is not None
     for i, (turn, features) in enumerate(zip(likeness.turns, seen.maps, strict=True)):
@@ -132,7 +138,7 @@ def comparing(model: ObjectDetector, seen: Seen, config: LikenessConfig) -> Obje
         turn.load_state_dict({"weight": weight, "bias": bias})
         turned = F.normalize(features.float() @ weight.T + bias, dim=-1)
         mean = torch.zeros(config.drawings, config.directions).index_add(0, seen.drawing, turned)
-        likeness.drawings[i] = F.normalize(mean, dim=-1)
+        likeness.drawings[i] = (STEPS * F.normalize(mean, dim=-1)).round().to(torch.int8)
     likeness.named[seen.drawing] = seen.name
     return made
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trenza.errors import WeightsError
 
 CELLS = 4  # a side, of each map
+STEPS = 127
 SOFT = 0.03  # cosine around `near` in which comparing fades in
 
 
@@ -23,7 +24,8 @@ class LikenessConfig:
     """drawings: how many are known. directions: of the discriminants, of each map.
 
     weight: nats that a cosine of 1 is worth in the names' scores. trust: power of the names' own chances beside it.
-    near: cosine from which something is taken to be among what is known at all.
+    near: cosine from which something is taken to be among what is known at all. How they were chosen stands in
+    default_objects/README.md.
     """
 
     drawings: int
@@ -47,8 +49,11 @@ class Likeness(nn.Module):
             raise WeightsError(f"likeness to {config.drawings} drawings can't be told; give at least one")
         self.config = config
         self.turns = nn.ModuleList(nn.Linear(CELLS * CELLS * width, config.directions) for width in widths)
-        self.drawings = nn.Parameter(torch.zeros(len(widths), config.drawings, config.directions))  # unit vectors
+        # Unit vectors times STEPS: a byte a number, since they are most of what is stored.
+        drawings = torch.zeros(len(widths), config.drawings, config.directions, dtype=torch.int8)
+        self.register_buffer("drawings", drawings)
         self.register_buffer("named", torch.zeros(config.drawings, dtype=torch.long))
+        self.drawings: Tensor
         self.named: Tensor
         self.names = names
 
@@ -59,7 +64,7 @@ class Likeness(nn.Module):
         """
         alike = torch.zeros(len(maps[0]), self.config.drawings)
         for turn, drawings, seen in zip(self.turns, self.drawings, maps, strict=True):
-            alike += F.normalize(turn(cells(seen)), dim=-1) @ drawings.T
+            alike += F.normalize(turn(cells(seen)), dim=-1) @ (drawings.float() / STEPS).T
         best = torch.full((len(alike), self.names), -torch.inf)
         return best.scatter_reduce(1, self.named.expand(len(alike), -1), alike / len(self.turns), "amax")
 

@@ -12,6 +12,9 @@ from trenza.evaluate.reading import overlap
 from trenza.evaluate.run import Results
 
 MATCH = 0.5  # intersection over union from which a box counts as found
+TOUCHING = (
+    0.095  # seconds between spans that are one stretch: worlds leave 0.08 within a spoken question, 0.1 between sounds
+)
 
 
 def measures(results: Results) -> list[Measure]:
@@ -77,11 +80,23 @@ def pointing(stated: tuple[Evidence, ...], true: tuple[Evidence, ...]) -> float:
 
 
 def time_iou(stated: tuple[Evidence, ...], true: tuple[Evidence, ...]) -> float:
-    """Mean over the true spans of the best intersection over union."""
-    wanted = [t for t in true if isinstance(t.where, Span)]
+    """Mean over the true stretches of time of the best intersection over union; spans that touch are one stretch, as
+    the words of a spoken question are."""
+    wanted, said = _stretches(true), _stretches(stated)
     if not wanted:
         return math.nan
-    return float(np.mean([max((_shared(s, t) for s in stated), default=0.0) for t in wanted]))
+    return float(np.mean([max((_shared(s, t) for s in said), default=0.0) for t in wanted]))
+
+
+def _stretches(evidence: tuple[Evidence, ...]) -> list[Evidence]:
+    spans = [(e.part, e.where.start, e.where.end) for e in evidence if isinstance(e.where, Span)]
+    made: list[tuple[int, float, float]] = []
+    for part, start, end in sorted(spans):
+        if made and made[-1][0] == part and start - made[-1][2] < TOUCHING:
+            made[-1] = (part, made[-1][1], max(made[-1][2], end))
+        else:
+            made.append((part, start, end))
+    return [Evidence(part, Span(start, end)) for part, start, end in made]
 
 
 def held(results: Results, label: str) -> dict[int, float]:
