@@ -11,7 +11,7 @@ from trenza.align import likeness
 from trenza.align.likeness import Seen, comparing, discriminants, views
 from trenza.errors import DataError
 from trenza.systems import load
-from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
+from trenza.towers.efficientnet import EfficientNetConfig
 from trenza.towers.likeness import CELLS, LikenessConfig
 from trenza.towers.objects import COMPARED_STAGES, ObjectDetector, ObjectsConfig
 
@@ -109,7 +109,6 @@ def test_what_cannot_be_drawn_or_seen_is_left_out_and_one_sided_things_have_no_m
     monkeypatch.setattr(likeness, "stock_of", lambda *_: SimpleNamespace(grounds=()))
     small = EfficientNetConfig(0.25, 0.3)
     model = ObjectDetector(ObjectsConfig(small, ("cow", "left arrow"), 4, 64, 64, width=16)).eval()
-    model.untouched = (EfficientNet(small).eval(),)
     pictures = [Drawing("cow", broken=True), Drawing("cow"), Drawing("left arrow"), Drawing("cow", alpha=100)]
     seen = likeness.look(model, pictures, 0)
     assert seen.drawing.tolist() == [0] * 4 + [1] * 4 + [2] * 4 and seen.name.tolist() == [0] * 8 + [1] * 4

@@ -1,4 +1,4 @@
-"""The drawings that the detector of objects compares things with: those of training, as the untouched tower sees them.
+"""The drawings that the detector of objects compares things with: those of training, as its own tower sees them.
 
     python -m trenza.align.likeness --detector DIR [--seed 0]
 
@@ -129,7 +129,6 @@ def comparing(model: ObjectDetector, seen: Seen, config: LikenessConfig) -> Obje
     made = ObjectDetector(replace(model.config, likeness=config))
     known = {k: v for k, v in model.state_dict().items() if not k.startswith("likeness.")}
     made.load_state_dict(made.state_dict() | known)
-    made.untouched = model.untouched
     likeness = made.likeness
     assert likeness is not None
     for i, (turn, features) in enumerate(zip(likeness.turns, seen.maps, strict=True)):

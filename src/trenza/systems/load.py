@@ -112,7 +112,7 @@ def objects(folder: Path = OBJECTS) -> ObjectDetector:
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{folder}/config.json isn't of a detector of objects: {error!r}") from error
     fill(made, weights, folder / "model.safetensors", optional=NOT_SHIPPED)
-    if made.config.imagenet or made.config.likeness:  # with the other parts, so that no picture needs a network later
+    if made.config.imagenet:  # with the other parts, so that no photograph needs a network later
         made.untouched = (parts.efficientnet_lite2(),)
     return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

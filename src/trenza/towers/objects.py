@@ -92,11 +92,11 @@ class ObjectDetector(nn.Module):
         fine, coarse = staged(self.tower, x, (FINE_STAGE, COARSE_STAGE))
         return fine, coarse
 
-    def features(self, coarse: Tensor) -> Tensor:
-        """Maps at stride 16 of things, [B, C, h, w], to what they are named by, [B, 1280]."""
-        for block in self.tower.blocks[sum(self.config.tower.repeats[: COARSE_STAGE + 1]) :]:
-            coarse = block(coarse)
-        return self.tower.head(coarse).mean((2, 3))
+    def features(self, seen: Tensor, stage: int = COARSE_STAGE) -> Tensor:
+        """Maps of things after `stage`, [B, C, h, w], to what they are named by, [B, 1280]."""
+        for block in self.tower.blocks[sum(self.config.tower.repeats[: stage + 1]) :]:
+            seen = block(seen)
+        return self.tower.head(seen).mean((2, 3))
 
     @torch.no_grad()
     def find(self, pixels: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -109,13 +109,17 @@ class ObjectDetector(nn.Module):
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of names [K, N] and of colours [K, 9]."""
         large = (boxes[:, 2:] - boxes[:, :2]).amax(1) > HALF
         features = torch.zeros(len(boxes), self.config.tower.width)
+        alike = torch.zeros(len(boxes), len(self.config.names))
         for chosen, size in ((large, self.config.closer or self.config.look), (~large, self.config.look)):
             for part in filter(len, chosen.nonzero()[:, 0].split(BATCH)):
-                things = torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])
-                features[part] = self.features(self.maps(normalised(things))[1])
+                maps = self.compared(normalised(torch.cat([cut(pixels, box, size, MARGIN) for box in boxes[part]])))
+                features[part] = self.features(maps[-1], COMPARED_STAGES[-1])
+                if self.likeness is not None:  # which knows drawings as they look at `look`
+                    same, many = size == self.config.look, pixels.expand(len(part), -1, -1, -1)
+                    alike[part] = self.likeness(maps) if same else self.alike(many, boxes[part])
         chances = (self.names(self.directions(features)) * self.config.sharpness).softmax(-1)
         if self.likeness is not None:
-            chances = self.likeness.weigh(chances, self.alike(pixels.expand(len(boxes), -1, -1, -1), boxes))
+            chances = self.likeness.weigh(chances, alike)
         return chances, self.coloured(pixels, boxes)
 
     @torch.no_grad()
@@ -127,12 +131,8 @@ class ObjectDetector(nn.Module):
         return torch.cat([self.likeness(self.compared(normalised(part))) for part in things.split(BATCH)])
 
     def compared(self, x: Tensor) -> list[Tensor]:
-        """Normalised [B, 3, S, S] to the maps that are compared with known drawings', of the untouched tower.
-
-        The tuned one has learned the hands of training by heart: to it they differ less than another hand does.
-        """
-        (tower,) = self.untouched
-        return staged(tower, x, COMPARED_STAGES)
+        """Normalised [B, 3, S, S] to the maps that are compared with known drawings'."""
+        return staged(self.tower, x, COMPARED_STAGES)
 
     def coloured(self, pixels: Tensor, boxes: Tensor) -> Tensor:
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of colours [K, 9]."""
