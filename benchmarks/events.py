@@ -21,6 +21,7 @@ from transformers import AutoTokenizer, BertModel
 from heard import Ears, among, matched, mean, resampled, word_error_rate
 from trenza.align import sayings
 from trenza.align.soundtracks import effects, levelled
+from trenza.align.together import one
 from trenza.data.corpora import pictures, speech
 from trenza.data.corpora.fetch import package_folder
 from trenza.data.corpora.instruments import FONTS, INSTRUMENTS, NOTES, play_row
@@ -59,8 +60,7 @@ def joined(sounds: list[dict]) -> list[dict]:
     together: list[dict] = []
     for sound in sounds:
         if together and sound["said"] and together[-1]["said"] and sound["start"] - together[-1]["end"] < 0.095:
-            before = together[-1]
-            together[-1] = before | {"end": sound["end"], "name": f"{before['name']} {sound['name']}"}
+            together[-1] = one(together[-1], sound)
         else:
             together.append(sound)
     return together
@@ -104,6 +104,9 @@ def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict], str]]) -> d
         "error of end, s (mean, deviation)": [mean(ends), float(np.std(ends))],
     }  # fmt: skip
     report |= {f"spoken, {language}": word_error_rate(pairs) for language, pairs in spoken.items()}
+    for language in LANGUAGES:
+        right = [w[0] == w[1] for w, (*_, asked) in zip(per_world, sounds, strict=True) if asked == language]
+        report[f"number of events exact, {language}"] = wilson(sum(right), len(right))
     if names:
         report["name first of all"] = wilson(sum(a for a, _ in names), len(names))
         report["name among the 8"] = wilson(sum(b for _, b in names), len(names))

@@ -12,7 +12,7 @@ from trenza.align.conversations import Talk
 from trenza.align.drills import Known
 from trenza.align.grounded import grounded
 from trenza.align.imagined_media import truth_of
-from trenza.align.together import carriers
+from trenza.align.sayings import carriers
 from trenza.data.worlds.drawing import COLOURS
 from trenza.data.worlds.phrases import phrases
 

@@ -8,7 +8,8 @@ import pytest
 
 from trenza.align import crossing_drills
 from trenza.align.conversations import talks
-from trenza.align.together import AS_ONE, carriers, heard_together, together
+from trenza.align.sayings import carriers
+from trenza.align.together import AS_ONE, heard_together, together
 from trenza.conversation import Box, Evidence, Span
 from trenza.data.samples import Item
 

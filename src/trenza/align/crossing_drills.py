@@ -11,7 +11,8 @@ import numpy as np
 from trenza.align.conversations import Asked
 from trenza.align.drills import Drill, Known
 from trenza.align.rationales import middle, spaced
-from trenza.align.together import carriers, together
+from trenza.align.sayings import carriers
+from trenza.align.together import together
 from trenza.align.truths import named
 from trenza.data.worlds.asking import point_text
 
@@ -41,7 +42,7 @@ def heard(name: str, said: bool, rng: np.random.Generator) -> Truth:
 
 def asked_aloud(name: str, language: str, rng: np.random.Generator) -> Truth:
     """What colour something is, or where it is: the question's words and the name, heard as one event or as two."""
-    carrier = carriers(language)[int(rng.random() < 0.5)]
+    carrier = carriers(language)[int(rng.random() >= 0.5)]
     pause = 0.2 + float(rng.uniform(0.6, 1.2))
     end = pause + 0.08 + float(rng.uniform(0.3, 1.2))
     rms = float(rng.uniform(0.02, 0.2))
@@ -87,7 +88,7 @@ def where_heard(known: Known) -> Asked | None:
 def aloud(known: Known) -> Asked | None:
     """The answer to a spoken question."""
     said = " ".join(sound["name"] for sound in known.truth[1]["sounds"])
-    where, colour = (f"{carrier} " for carrier in carriers(known.words.language))
+    colour, where = (f"{carrier} " for carrier in carriers(known.words.language))
     thing = _shown(known, said.removeprefix(where).removeprefix(colour))
     if thing is None:
         return None

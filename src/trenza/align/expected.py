@@ -17,10 +17,9 @@ from tokenizers import Tokenizer as Vocabulary
 
 from trenza.align.concepts import spoken_texts
 from trenza.align.lexicon import whisper_words
-from trenza.align.sayings import LONGEST, names
+from trenza.align.sayings import LONGEST, carriers, names
 from trenza.align.speech import HELD_OUT, Utterances
 from trenza.checkpoints.folder import load_folder, save_folder
-from trenza.data.worlds.phrases import phrases
 from trenza.systems import load
 from trenza.towers.expected import Expected
 from trenza.towers.hearing import listen
@@ -34,18 +33,18 @@ def texts() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names in all languages, and carriers."""
     english = [text for text, weight in zip(*spoken_texts(), strict=True) if weight == 1.0]
     known = {*english, *(name for language in LANGUAGES for name in names(language))}
-    carriers = [phrases(language).word(word) for language in LANGUAGES for word in ("aloud_colour", "aloud_where")]
-    return tuple(sorted(name for name in known if len(name) <= LONGEST)), tuple(carriers)
+    asked = (carrier for language in LANGUAGES for carrier in carriers(language))
+    return tuple(sorted(name for name in known if len(name) <= LONGEST)), tuple(asked)
 
 
 def weighed(
-    listener: WhisperDecoder, words: Vocabulary, utterances: Utterances, names: Sequence[str], carriers: Sequence[str]
+    listener: WhisperDecoder, words: Vocabulary, utterances: Utterances, names: Sequence[str], asked: Sequence[str]
 ) -> Iterator[tuple[bool, bool, bool, float]]:
     """Held-out utterances of names, each once while all names are known and once while every second isn't, its own
     among them: whether it is known, whether it was written exactly, whether the nearest known text is it, and by how
     many nats that one is less likely."""
-    alternate = [Expected(names[1 - i :: 2], carriers, 0.0, words) for i in (0, 1)]  # without the even, without the odd
-    everything, index = Expected(names, carriers, 0.0, words), {name: i for i, name in enumerate(names)}
+    alternate = [Expected(names[1 - i :: 2], asked, 0.0, words) for i in (0, 1)]  # without the even, without the odd
+    everything, index = Expected(names, asked, 0.0, words), {name: i for i, name in enumerate(names)}
     numbers = [n for n in range(len(utterances) - HELD_OUT, len(utterances)) if utterances.text(n) in index]
     windows = [utterances.window(n) for n in numbers]
     for number, window, (_, said) in zip(numbers, windows, listen(listener, windows), strict=True):
@@ -67,15 +66,15 @@ def main() -> None:
         weights |= {f"listener.{name}": tensor.half() for name, tensor in load_file(args.listener).items()}
         save_folder(args.model, config, weights)
     detector = load.events(load.whisper(), args.model)
-    names, carriers = texts()
-    heard = list(weighed(detector.listener, whisper_words(), Utterances([args.utterances]), names, carriers))
+    names, asked = texts()
+    heard = list(weighed(detector.listener, whisper_words(), Utterances([args.utterances]), names, asked))
     shares = {}
     for lead in LEADS:
         exact = [(known, near if behind < lead else own) for known, own, near, behind in heard]
         shares[lead] = [float(np.mean([right for k, right in exact if k == known])) for known in (True, False)]
         print(f"lead {lead}: exactly {shares[lead][0]:.3f} of known names, {shares[lead][1]:.3f} of others", flush=True)
     best = max(LEADS, key=lambda lead: sum(shares[lead]))
-    made = replace(detector.config, said=names, carriers=carriers, lead=best)
+    made = replace(detector.config, said=names, carriers=asked, lead=best)
     save_folder(args.model, config | asdict(made), weights)
 
 

@@ -50,6 +50,12 @@ def names(language: str) -> list[str]:
     return sorted(name for name in found if re.fullmatch(r"[^\W\d_][\w' ’-]+", name) and len(name) <= LONGEST)
 
 
+def carriers(language: str) -> tuple[str, str]:
+    """What worlds ask aloud with, before a name: which colour it has, where it is."""
+    said = phrases(language)
+    return said.word("aloud_colour"), said.word("aloud_where")
+
+
 def questions(language: str, named: list[str], count: int, rng: np.random.Generator) -> list[str]:
     """Questions as the worlds ask them, about things: "What colour is the cow?"; half of them those asked aloud."""
     said = phrases(language)
@@ -62,7 +68,7 @@ def questions(language: str, named: list[str], count: int, rng: np.random.Genera
     for _ in range(count):
         x, y = rng.choice(named, 2)
         if rng.random() < 0.5:
-            carrier = said.word("aloud_colour" if rng.random() < 0.5 else "aloud_where")
+            carrier = carriers(language)[int(rng.random() >= 0.5)]
             made.append(carrier if rng.random() < 0.2 else f"{carrier} {x}?")
         else:
             wording = str(rng.choice(wordings))

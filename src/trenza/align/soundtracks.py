@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trenza.align.sayings import names, questions, voices
+from trenza.align.sayings import carriers, names, questions, voices
 from trenza.data.corpora import patches, pictures, speech
 from trenza.data.corpora.fetch import package_folder
 from trenza.data.corpora.instruments import INSTRUMENTS, NOTES, play_row
 from trenza.data.splits import is_test
-from trenza.data.worlds.phrases import phrases
 from trenza.data.worlds.stock import Stock
 from trenza.data.worlds.track import LOUD, QUIET, RATE, prepared
 
@@ -67,7 +66,7 @@ def spoken(count: int, stock: Stock, rng: np.random.Generator) -> list[Clip]:
         name, voice = str(rng.choice(named)), int(rng.integers(1000))
         said = stock.say(name, language, voice)
         if rng.random() < RATE_OF_CARRIERS:
-            carrier = phrases(language).word(str(rng.choice(["aloud_colour", "aloud_where"])))
+            carrier = str(rng.choice(carriers(language)))
             parts = [prepared(stock.say(carrier, language, voice), 1.75), np.zeros(int(0.08 * RATE), np.float32)]
             said = np.concatenate([*parts, prepared(said, 1.75)])
         elif rng.random() < RATE_OF_CARRIERS:

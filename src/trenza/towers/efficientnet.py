@@ -7,7 +7,7 @@ of swish, stem and head of fixed width.
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -159,21 +159,33 @@ class EfficientNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3, H, W], normalised, to a feature map [B, 1280, H/32, W/32]."""
+        return self.rest(self.stem(x), -1)
+
+    def stages(self, x: Tensor, numbers: Sequence[int]) -> list[Tensor]:
+        """[B, 3, H, W], normalised, to the maps after these stages (of STAGES, in order)."""
+        maps, done = [], 0
         x = self.stem(x)
-        for block in self.blocks:
+        for number in numbers:
+            end = self._end(number)
+            for block in self.blocks[done:end]:
+                x = block(x)
+            maps.append(x)
+            done = end
+        return maps
+
+    def rest(self, x: Tensor, number: int) -> Tensor:
+        """The map after a stage (-1: after the stem) to that of `forward`."""
+        for block in self.blocks[self._end(number) :]:
             x = block(x)
         return self.head(x)
 
+    def _end(self, number: int) -> int:
+        return sum(self.config.repeats[: number + 1])
+
     def depths(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, H, W], normalised, to the last map at stride 16, [B, C, H/16, W/16], and that of `forward`."""
-        last = sum(self.config.repeats[: STRIDE_16 + 1])
-        x = self.stem(x)
-        for block in self.blocks[:last]:
-            x = block(x)
-        fine = x
-        for block in self.blocks[last:]:
-            x = block(x)
-        return fine, self.head(x)
+        (fine,) = self.stages(x, (STRIDE_16,))
+        return fine, self.rest(fine, STRIDE_16)
 
     def classify(self, features: Tensor) -> Tensor:
         """Feature map [B, 1280, h, w] to ImageNet-1k logits [B, 1000]."""

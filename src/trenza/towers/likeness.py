@@ -64,9 +64,9 @@ class Likeness(nn.Module):
         """
         alike = torch.zeros(len(maps[0]), self.config.drawings)
         for turn, drawings, seen in zip(self.turns, self.drawings, maps, strict=True):
-            alike += F.normalize(turn(cells(seen)), dim=-1) @ (drawings.float() / STEPS).T
+            alike += F.normalize(turn(cells(seen)), dim=-1) @ drawings.float().T
         best = torch.full((len(alike), self.names), -torch.inf)
-        return best.scatter_reduce(1, self.named.expand(len(alike), -1), alike / len(self.turns), "amax")
+        return best.scatter_reduce(1, self.named.expand(len(alike), -1), alike / (STEPS * len(self.turns)), "amax")
 
     def weigh(self, chances: Tensor, alike: Tensor) -> Tensor:
         """Probabilities of names [K, names] and `forward`'s to probabilities that take both into account.

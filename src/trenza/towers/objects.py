@@ -89,14 +89,12 @@ class ObjectDetector(nn.Module):
 
     def maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised [B, 3, S, S] to the maps at stride 8 and 16."""
-        fine, coarse = staged(self.tower, x, (FINE_STAGE, COARSE_STAGE))
+        fine, coarse = self.tower.stages(x, (FINE_STAGE, COARSE_STAGE))
         return fine, coarse
 
     def features(self, seen: Tensor, stage: int = COARSE_STAGE) -> Tensor:
         """Maps of things after `stage`, [B, C, h, w], to what they are named by, [B, 1280]."""
-        for block in self.tower.blocks[sum(self.config.tower.repeats[: stage + 1]) :]:
-            seen = block(seen)
-        return self.tower.head(seen).mean((2, 3))
+        return self.tower.rest(seen, stage).mean((2, 3))
 
     @torch.no_grad()
     def find(self, pixels: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -132,7 +130,7 @@ class ObjectDetector(nn.Module):
 
     def compared(self, x: Tensor) -> list[Tensor]:
         """Normalised [B, 3, S, S] to the maps that are compared with known drawings'."""
-        return staged(self.tower, x, COMPARED_STAGES)
+        return self.tower.stages(x, COMPARED_STAGES)
 
     def coloured(self, pixels: Tensor, boxes: Tensor) -> Tensor:
         """One picture uint8 [H, W, 3] and boxes [K, 4] to probabilities of colours [K, 9]."""
@@ -163,15 +161,15 @@ class ObjectDetector(nn.Module):
         assert self.keys is not None
         features = self.seen_whole(pixels)
         names = self.keys(features).softmax(-1)
-        if self.likeness is not None and boxes is not None:
-            weighed = self.likeness.weigh(names, self.alike(pixels, boxes))
-            drawn = self.photographed is None or self.photographed(features) <= 0
-            names = torch.where(torch.as_tensor(drawn), weighed, names)
-        if self.photographed is not None and self.untouched:
-            logits = self.photographed(features)
-            if len(some := (logits[:, 0] > 0).nonzero()[:, 0]):
-                share = UNTOUCHED_SHARE * logits[some].sigmoid()
-                names[some] = (1 - share) * names[some] + share * self.recognised(pixels[some])
+        photograph = torch.full((len(names),), -torch.inf)  # without a judge all are drawn
+        if self.photographed is not None:
+            photograph = self.photographed(features)[:, 0]
+        drawn, some = (photograph <= 0).nonzero()[:, 0], (photograph > 0).nonzero()[:, 0]
+        if self.likeness is not None and boxes is not None and len(drawn):
+            names[drawn] = self.likeness.weigh(names[drawn], self.alike(pixels[drawn], boxes[drawn]))
+        if self.untouched and len(some):
+            share = UNTOUCHED_SHARE * photograph[some, None].sigmoid()
+            names[some] = (1 - share) * names[some] + share * self.recognised(pixels[some])
         sharp = names**SHARPER
         return (sharp / sharp.sum(-1, keepdim=True)).mean(0)
 
@@ -222,19 +220,6 @@ class ObjectDetector(nn.Module):
         own = F.one_hot(torch.zeros(len(names), dtype=torch.long), COLOURS).to(colours.dtype)
         colours = torch.where(self.called[names.argmax(1)][:, None], own, colours)
         return torch.cat([rivals(names), boxes, scores[:, None], colours], 1)
-
-
-def staged(tower: EfficientNet, x: Tensor, stages: Sequence[int]) -> list[Tensor]:
-    """Normalised [B, 3, S, S] to the maps after `stages`, in order."""
-    maps, done = [], 0
-    x = tower.stem(x)
-    for stage in stages:
-        end = sum(tower.config.repeats[: stage + 1])
-        for block in tower.blocks[done:end]:
-            x = block(x)
-        maps.append(x)
-        done = end
-    return maps
 
 
 def rivals(names: Tensor) -> Tensor:
