@@ -45,7 +45,7 @@ KINDS = tuple(
     kind
     for kind, times in {
         "picture": 4, "pictures": 3, "voice": 1, "sound": 1, "video": 1, "scene": 9, "album": 6, "tallied": 2,
-        "recording": 3, "recordings": 2, "crossing": 5, "aloud": 8, "moving": 1, "happening": 2, "page": 5, "shape": 7,
+        "recording": 3, "recordings": 2, "crossing": 5, "aloud": 7, "moving": 1, "happening": 3, "page": 8, "shape": 8,
     }.items()
     for _ in range(times)
 )  # fmt: skip

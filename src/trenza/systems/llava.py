@@ -24,6 +24,7 @@ from trenza.layers import masks
 from trenza.layers.crossentropy import chunked
 from trenza.layers.lowrank import adapt
 from trenza.systems import places
+from trenza.systems.asked import Asked
 from trenza.systems.decoding import DecoderSystem
 from trenza.systems.examples import Example, Medium, parts, with_media
 from trenza.systems.looking import Looking
@@ -221,12 +222,11 @@ class Llava(DecoderSystem):
     def _otherwise(self) -> Otherwise:
         return Otherwise(self.bridges)  # type: ignore[arg-type]
 
-    def otherwise(self, example: Example) -> Iterator[Example]:
+    def otherwise(self, example: Example, asked: Asked) -> Iterator[Example]:
         """The example with media that could have been perceived instead; none where they are grids."""
         media = [piece for piece in example.prefix if isinstance(piece, Medium)]
-        words = [token for piece in example.prefix if isinstance(piece, list) for token in piece]
         if not any(self._told(medium) in GRIDS for medium in media):
-            for others in self._otherwise(media, [*words, *example.turns[0].question]):
+            for others in self._otherwise(media, asked):
                 yield with_media(example, iter(others))
 
     # --- learning ---------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ A right "no, there is no cow" is as likely with a grey picture as with the one t
 it stands on this evidence is a picture with a cow in it. Media that were perceived are lists, so such pictures can be
 made: names and texts change places, colours change, what is asked for is put in or taken out, left and right are
 exchanged, one more is there (minimal edits, as in counterfactually augmented data: Kaushik et al. 2020, section 3).
-A name is found in a question where it is spelled as the worlds' questions have it.
 """
 
 import math
@@ -19,36 +18,31 @@ from trenza.bridges.events import EventTokens
 from trenza.bridges.objects import FIRST, LAST, ObjectTokens, TrackTokens
 from trenza.bridges.perceived import (
     BOX,
-    CHANCES,
     COLOUR,
     EVENT_COLUMNS,
     LINE_COLUMNS,
     LINE_TOKENS,
     NONE,
-    NUMBERS,
     OBJECT_COLUMNS,
     OWNER,
     RIVALS,
-    SAID,
     SCORE,
     TRACK_COLUMNS,
     TRACK_SPAN,
 )
+from trenza.systems.asked import NAME, SOUND, SPEECH, WORDS, Asked
 from trenza.systems.examples import Medium, parts
 
 DECISIVE = math.log(2)  # nats by which the usual answer has to be less likely, for media to make a difference
 MOST_ASKED = 3  # names that are put in or taken out
 SHIFT = 0.12  # of a side, between a thing and its double
-SPEECH, LOUDNESS = 0, 3  # columns of an event
-WORDS, SOUND = slice(4, 4 + SAID), slice(4 + SAID, EVENT_COLUMNS)  # of an event what was said, and its rivals
+LOUDNESS = 3  # column of an event
 TEXT = slice(4, 4 + LINE_TOKENS)  # of a line
-NAME = slice(NUMBERS.start, CHANCES.stop)  # of a thing or a track, its rivals
 MIDDLE = (0.25, 0.25, 0.75, 0.75)
 # What belongs together of a thing or a sound, and goes on to the next when they change places.
 MOVING = {OBJECT_COLUMNS: (NAME,), TRACK_COLUMNS: (NAME,), EVENT_COLUMNS: (slice(0, 1), WORDS, SOUND)}
 BOXES = {OBJECT_COLUMNS: (BOX,), TRACK_COLUMNS: (FIRST, LAST), LINE_COLUMNS: (slice(0, 4),)}
 TIMES = {TRACK_COLUMNS: TRACK_SPAN, EVENT_COLUMNS: slice(1, 3)}
-Table = dict[int, list[tuple[list[int], int]]]  # by a name's first token: all of them, and its number
 
 
 class Otherwise:
@@ -56,14 +50,11 @@ class Otherwise:
 
     def __init__(self, bridges: Mapping[str, nn.Module]):
         self.bridges = {k: b for k, b in bridges.items() if isinstance(b, ObjectTokens | TrackTokens | EventTokens)}
-        self.spelled = {kind: bridge.names.spelling.tolist() for kind, bridge in self.bridges.items()}
-        self.tables = {kind: _table(languages) for kind, languages in self.spelled.items()}
+        self.counts = {kind: bridge.names.spelling.shape[1] for kind, bridge in self.bridges.items()}
 
-    def __call__(self, media: Sequence[Medium], question: Sequence[int]) -> Iterator[tuple[Medium, ...]]:
-        """question: the tokens that ask, whose names are looked for among those that things and sounds have."""
+    def __call__(self, media: Sequence[Medium], asked: Asked) -> Iterator[tuple[Medium, ...]]:
         rng = np.random.default_rng(0)  # the same every time
-        heard = [token for m in media if m.kind == "audio" for token in self._told(m)]
-        asked = {kind: _found([*heard, NONE, *question], table)[-MOST_ASKED:] for kind, table in self.tables.items()}
+        meant = {kind: list(asked.get(kind, ()))[-MOST_ASKED:] for kind in self.counts}
         others, instead = self._others(media, rng), self._others(media, rng)
         edits: tuple[Callable[[str, Tensor], Tensor], ...] = (
             lambda kind, rows: _rotated(_without_owners(rows)),
@@ -71,9 +62,9 @@ class Otherwise:
             lambda kind, rows: _repainted(rows),
             lambda kind, rows: _reread(rows),
             lambda kind, rows: _renamed(_without_owners(rows), others.get(kind, {})),
-            lambda kind, rows: _put_in(rows, asked.get(kind, [])),
-            lambda kind, rows: _renamed(rows, {n: o for n, o in instead.get(kind, {}).items() if n in asked[kind]}),
-            lambda kind, rows: _one_more(rows, asked.get(kind, [])),
+            lambda kind, rows: _put_in(rows, meant.get(kind, [])),
+            lambda kind, rows: _renamed(rows, {n: o for n, o in instead.get(kind, {}).items() if n in meant[kind]}),
+            lambda kind, rows: _one_more(rows, meant.get(kind, [])),
         )
         before = [m.features.flatten(0, 1) for m in media]
         for edit in edits:
@@ -90,31 +81,16 @@ class Otherwise:
         """For each name that things, or sounds, have, one that none of them has, drawn by lot."""
         found: dict[str, dict[int, int]] = {}
         for medium in media:
-            if medium.kind in self.spelled:
+            if medium.kind in self.counts:
                 own = found.setdefault(medium.kind, {})
                 for number in _numbers(medium.features.flatten(0, 1)).tolist():
                     own.setdefault(number, NONE)
         for kind, own in found.items():
-            free = np.setdiff1d(np.arange(len(self.spelled[kind][0])), list(own))
+            free = np.setdiff1d(np.arange(self.counts[kind]), list(own))
             own.pop(NONE, None)
             drawn = rng.permutation(free)
             found[kind] = dict(zip(own, drawn.tolist(), strict=False))
         return found
-
-    def _told(self, sound: Medium) -> Iterator[int]:
-        """Tokens of what is heard: words, or a sound's name in each language. NONE stands between them."""
-        bridge = self.bridges.get(sound.kind)
-        if not isinstance(bridge, EventTokens):
-            return
-        for row in sound.features.flatten(0, 1).tolist():
-            if row[SPEECH] > 0.5:
-                said = [int(word) for word in row[WORDS] if word >= 0]
-                for first in (1, 0):  # with a space before it, as English names are spelled, and without
-                    own = [bridge.words[1 if i else first, word].tolist() for i, word in enumerate(said)]
-                    yield from (*(t for tokens in own for t in tokens if t != NONE), NONE)
-            else:
-                for language in self.spelled[sound.kind]:
-                    yield from (*(t for t in language[int(row[SOUND.start])] if t != NONE), NONE)
 
 
 def decisive(usual: float, others: Sequence[Sequence[float]]) -> list[float]:
@@ -123,27 +99,6 @@ def decisive(usual: float, others: Sequence[Sequence[float]]) -> list[float]:
     usual: log p of the usual answer behind the media that were given. others: of the answer and, last, the usual one.
     """
     return [scores[0] for scores in others if scores[-1] < usual - DECISIVE]
-
-
-def _table(languages: Sequence[Sequence[Sequence[int]]]) -> Table:
-    table: Table = {}
-    for names in languages:
-        for number, spelled in enumerate(names):
-            if tokens := [t for t in spelled if t != NONE]:
-                table.setdefault(tokens[0], []).append((tokens, number))
-    return table
-
-
-def _found(text: Sequence[int], table: Table) -> list[int]:
-    """Numbers of the names in a text's tokens: the longest that begins at a place, and no other within it."""
-    at, numbers = 0, list[int]()
-    while at < len(text):
-        here = [(len(t), n) for t, n in table.get(text[at], ()) if list(text[at : at + len(t)]) == t]
-        length, number = max(here, default=(1, NONE))
-        at += length
-        if number != NONE and number not in numbers:
-            numbers.append(number)
-    return numbers
 
 
 def _numbers(rows: Tensor) -> Tensor:

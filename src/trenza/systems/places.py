@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from trenza.conversation import Box, Evidence, Span
 from trenza.errors import UsageError
+from trenza.signals import Image, Video
 from trenza.towers.language import LanguageModel
 
 BINS = 128  # of a picture's side: 2 px at 256
@@ -261,3 +263,11 @@ _DOWN = '"y": '
 _NUMBER = r"\d+(?:\.\d+)?"
 # [x, y], [x0, y0, x1, y1], [start, end], and the x and y of a tool's click.
 _NUMBERS = re.compile(rf'\[{_NUMBER}(?:, {_NUMBER}){{3}}\]|\[{_NUMBER}, {_NUMBER}\]|(?<="[xy]": ){_NUMBER}')
+
+
+def fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:
+    """Between a picture, or a video's frames, and the square that towers see."""
+    if not isinstance(signal, Image | Video):
+        return as_it_is
+    height, width = (signal.pixels if isinstance(signal, Image) else signal.frames[0]).shape[:2]
+    return lambda x, y: between(x, y, height, width)

@@ -1,5 +1,6 @@
 """One responder over every architecture of the bench: conversation to example, tokens to answer, scores, support."""
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,9 +19,10 @@ from trenza.signals.normalise import into_square, out_of_square
 from trenza.systems import scoring
 from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
+from trenza.systems.asked import Asked, Questions, looked_for
 from trenza.systems.examples import Example, Medium, System, Turn
 from trenza.systems.otherwise import decisive
-from trenza.systems.places import LOOKS, Fit, Places, as_it_is
+from trenza.systems.places import LOOKS, Places, as_it_is, fitted
 from trenza.systems.references import Banks
 
 REMEMBERED = 128  # signals whose features are kept, half a megabyte a picture
@@ -31,12 +33,16 @@ Write = Callable[[Roles], list[list[int] | Slot]]  # a prompt with a Slot for ea
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation as an example without an answer. media: number of its part, and the signal, in order."""
+    """A conversation as an example without an answer. media: number of its part, and the signal, in order.
+
+    asked: what it asks for by name, where the system names what it perceives.
+    """
 
     example: Example
     media: tuple[tuple[int, Image | Audio | Video], ...]
     words: int
     media_tokens: int
+    asked: Asked
 
 
 class SystemResponder:
@@ -66,7 +72,10 @@ class SystemResponder:
         """Raises UsageError when the conversation is longer than the context."""
         signals = [(i, p.signal) for i, p in conversation.media() if not isinstance(p.signal, str)]
         seen = dict(zip((i for i, _ in signals), self._sensed([s for _, s in signals]), strict=True))
-        example = self._example(conversation, seen)
+        asked: Asked = {}
+        if self._questions.tables:
+            asked = self._questions(conversation, [m for own in seen.values() for m in own])
+        example = looked_for(self._example(conversation, seen), asked)
         words = sum(len(p) for p in example.prefix if isinstance(p, list)) + len(example.turns[0].question)
         media_tokens = self._media_tokens([m for own in seen.values() for m in own])
         if words + media_tokens >= self.context:
@@ -74,7 +83,11 @@ class SystemResponder:
                 f"the conversation has {words + media_tokens} tokens, the limit is {self.context - 1}; "
                 "ask with less text or fewer media"
             )
-        return Prompt(example, tuple(signals), words, media_tokens)
+        return Prompt(example, tuple(signals), words, media_tokens, asked)
+
+    @functools.cached_property
+    def _questions(self) -> Questions:
+        return Questions(getattr(self.system, "bridges", {}), self.tokenizer.decode)
 
     @torch.no_grad()
     def _sensed(self, signals: Sequence[Image | Audio | Video]) -> list[tuple[Medium, ...]]:
@@ -198,7 +211,7 @@ class SystemResponder:
         if self.places is None:
             return self.tokenizer.decode(tokens), ()
         media = [number for number, _ in conversation.media()]
-        fits = [_fitted(part.signal, out_of_square) for _, part in conversation.media()]
+        fits = [fitted(part.signal, out_of_square) for _, part in conversation.media()]
         text, found = self.places.read(tokens, self.tokenizer.decode, fits)
         return text, tuple(Evidence(media[e.part], e.where) for e in found if e.part < len(media))
 
@@ -263,7 +276,7 @@ class SystemResponder:
             return self.tokenizer.encode(answer)
         signals = [part.signal for _, part in conversation.media()]
         spans = not any(isinstance(signal, Image) for signal in signals)
-        fit = _fitted(signals[0], into_square) if signals else as_it_is
+        fit = fitted(signals[0], into_square) if signals else as_it_is
         return self.places.write(answer, self.tokenizer.encode, spans, fit)
 
     def support_for(self, conversation: Conversation, answer: str) -> Support | None:
@@ -281,7 +294,7 @@ class SystemResponder:
         them makes a difference to, is held against the reference media.
         """
         otherwise = getattr(self.system, "otherwise", None)
-        if others := list(otherwise(prompt.example)) if otherwise else []:
+        if others := list(otherwise(prompt.example, prompt.asked)) if otherwise else []:
             candidates = [answer]
             if not usual:
                 made = self._alone(prompt.example, self._room(prompt, Sampling()))
@@ -290,14 +303,7 @@ class SystemResponder:
             first, *found = scoring.log_p(self.system, examples, [candidates] * len(examples), look)
             if behind := decisive(first[-1], found):
                 return raised(first[0], behind, len(answer), self.least)
-        examples = [prompt.example, *self._banks(prompt.example, [s for _, s in prompt.media])]
+        banks = self._banks(prompt.example, [s for _, s in prompt.media])
+        examples = [prompt.example, *(looked_for(bank, prompt.asked) for bank in banks)]
         own, *rest = (log_p for (log_p,) in scoring.log_p(self.system, examples, [[answer]] * len(examples), look))
         return raised(own, rest, len(answer), self.least)
-
-
-def _fitted(signal: Any, between: Callable[[float, float, int, int], tuple[float, float]]) -> Fit:
-    """Between a picture, or a video's frames, and the square that towers see."""
-    if not isinstance(signal, Image | Video):
-        return as_it_is
-    height, width = (signal.pixels if isinstance(signal, Image) else signal.frames[0]).shape[:2]
-    return lambda x, y: between(x, y, height, width)
