@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from trenza.align.events import targets, train_judge, train_namer
+from trenza.align.events import targets, train_judge
+from trenza.align.soundnamer import train_namer
 from trenza.align.soundtracks import Clip, Track, track
 from trenza.towers.events import FrameJudge, Namer
 

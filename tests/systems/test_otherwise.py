@@ -58,11 +58,17 @@ def names(medium: Medium) -> list[int]:
 
 def test_what_is_asked_for_is_put_in_and_taken_out(otherwise):
     media = (picture(thing(COW, 0.1), thing(CAR, 0.6, colour=2)),)
-    made = [names(m) for (m,) in otherwise(media, {"image": [HORSE]})]
+    made = [names(m) for (m,) in otherwise(media, {"image": [(HORSE,)]})]
     assert any(HORSE in some for some in made) and any(HORSE not in some for some in made)
-    made = [names(m) for (m,) in otherwise(media, {"image": [COW]})]
+    made = [names(m) for (m,) in otherwise(media, {"image": [(COW,)]})]
     assert any(COW not in some and CAR in some for some in made)
     assert any(some.count(COW) == 2 for some in made)
+
+
+def test_of_two_numbers_with_one_name_one_is_put_in_if_neither_is_there(otherwise):
+    media = (picture(thing(CAR, 0.1), thing(BELL, 0.6)),)
+    assert [HORSE, BELL] in [names(m) for (m,) in otherwise(media, {"image": [(HORSE, COW)]})]
+    assert [HORSE, BELL] not in [names(m) for (m,) in otherwise(media, {"image": [(CAR, HORSE)]})]
 
 
 def test_names_change_places_left_is_right_and_colours_are_others(otherwise):
@@ -89,7 +95,7 @@ def test_the_same_picture_twice_is_not_turned_round(otherwise):
 
 
 def test_an_empty_picture_shows_what_is_asked_for(otherwise):
-    made = list(otherwise((picture(),), {"image": [COW]}))
+    made = list(otherwise((picture(),), {"image": [(COW,)]}))
     assert [names(m) for (m,) in made] == [[COW]]
     assert not list(otherwise((picture(),), {"image": []}))
 
@@ -127,7 +133,7 @@ def test_texts_change_places_and_times_run_backwards(otherwise):
 def test_it_is_the_same_every_time_and_changes_nothing_that_is_given(otherwise):
     media = (picture(thing(COW, 0.1), thing(CAR, 0.6)), Medium("audio", torch.stack([event(BELL), event(COW)])[None]))
     before = [m.features.clone() for m in media]
-    once, again = ([m.features for some in otherwise(media, {"image": [HORSE]}) for m in some] for _ in range(2))
+    once, again = ([m.features for some in otherwise(media, {"image": [(HORSE,)]}) for m in some] for _ in range(2))
     assert all(map(torch.equal, once, again)) and all(
         torch.equal(m.features, b) for m, b in zip(media, before, strict=True)
     )

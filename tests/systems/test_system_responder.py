@@ -1,5 +1,7 @@
 """The responder over the bench's systems, on tiny ones with random weights and a tokenizer of bytes."""
 
+from types import SimpleNamespace
+
 import learning
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import tiny_checkpoints
 import torch
 
 from trenza.bridges.inputs import InputsConfig
+from trenza.bridges.objects import ObjectTokens
+from trenza.bridges.perceived import OBJECT_COLUMNS, RIVALS
 from trenza.bridges.qformer import QFormerConfig
 from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints.tokenizer import Tokenizer
@@ -217,3 +221,22 @@ def test_a_picture_is_sensed_once(blip2, tokenizer):
     told.score_many([(ASKED, ["a"]), (Conversation.ask("Again?", HOUSE, CAR), ["b"])])
     told.score(ASKED, ["c"])
     assert len(seen) == 2
+
+
+def test_what_is_asked_for_is_looked_for_and_counted_as_it_is_called_then(tokenizer):
+    bridge = ObjectTokens(8, 1, 2)
+    for number, name in enumerate((" ox", " cow")):
+        spelled = tokenizer.encode(name)
+        bridge.names.spelling[0, number, : len(spelled)] = torch.tensor(spelled, dtype=torch.int32)
+    row = torch.zeros(1, 1, OBJECT_COLUMNS)
+    row[0, 0, :2], row[0, 0, RIVALS : RIVALS + 2] = torch.tensor([0.0, 1.0]), torch.tensor([0.6, 0.3])
+    names = SimpleNamespace(
+        bridges={"image": bridge},
+        media_tokens=lambda media: sum(len(bridge.named(r.tolist())[0]) for m in media for r in m.features[0]),
+    )
+    responder = SystemResponder(names, tokenizer, lambda signals: [(Medium("image", row),) for _ in signals], 0)
+    plain, asked = (responder.prompt(Conversation.ask(q, HOUSE)) for q in ("What is it?", "Is there a cow?"))
+    assert torch.equal(plain.example.media[0].features, row) and plain.asked == {"image": []}
+    assert asked.example.media[0].features[0, 0, 0] == 1 and asked.asked == {"image": [(1,)]}
+    assert asked.media_tokens - plain.media_tokens == len(tokenizer.encode(" cow")) - len(tokenizer.encode(" ox")) > 0
+    assert torch.equal(responder.prompt(Conversation.ask("What is it?", HOUSE)).example.media[0].features, row)

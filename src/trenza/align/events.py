@@ -1,4 +1,4 @@
-"""Trains the detector of events: the judge of frames on simulated tracks, the namer on sounds heard alone.
+"""Trains the detector of events: the judge of frames on simulated tracks. Its namer comes from `soundnamer.py`.
 
     python -m trenza.align.events --out DIR [--listener FILE] [--tracks 3000] [--seed 0]
 
@@ -17,23 +17,19 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from trenza.align.room import record
 from trenza.align.soundnames import sound_names
-from trenza.align.soundtracks import Clip, Track, effects, levelled, played, spoken, track
+from trenza.align.soundtracks import Clip, Track, effects, played, spoken, track
 from trenza.checkpoints.folder import save_folder
 from trenza.data.worlds.sources import stock_of
-from trenza.data.worlds.stock import Stock
-from trenza.data.worlds.track import RATE, prepared
+from trenza.data.worlds.track import RATE
 from trenza.towers import events
-from trenza.towers.events import EventConfig, EventDetector, FrameJudge, Namer
+from trenza.towers.events import EventConfig, EventDetector, FrameJudge
 from trenza.towers.whisper import TOKENS_PER_SECOND, Whisper, pad_seconds
 
 NOTES_EACH = 24  # of an instrument and a hand
-EFFECTS_EACH = 22  # cuts of one sound effect
-ROUGH_SHARE = 0.5  # of the sounds for the namer are heard by another microphone
 SPOKEN = 1200
 HELD_OUT = 100  # tracks at the end, by which the thresholds are chosen
-JUDGE_STEPS, NAMER_STEPS = 500, 300
+JUDGE_STEPS = 500
 
 
 def judged_tracks(said: list[Clip], sounds: list[Clip], count: int, rng: np.random.Generator) -> list[Track]:
@@ -131,54 +127,6 @@ def overlap(a: tuple[int, int], b: tuple[int, int]) -> float:
     return inside / (a[1] - a[0] + b[1] - b[0] - inside)
 
 
-def rough_sounds(notes: list[Clip], stock: Stock, rng: np.random.Generator) -> list[Clip]:
-    """Sounds for the namer: each note once, each effect in many cuts, a share as another microphone hears them."""
-    cuts = [Clip(c.samples, False, c.name) for c in effects(stock) for _ in range(EFFECTS_EACH)]
-    made: list[Clip] = []
-    for clip in [*notes, *cuts]:
-        samples = clip.samples
-        if len(samples) > RATE and rng.random() < 0.5:
-            samples = samples[int(rng.integers(0, len(samples) - RATE // 2)) :]
-        rough = record(samples, rng) if rng.random() < ROUGH_SHARE else samples
-        samples = prepared(rough, float(rng.uniform(0.4, 1.8)))
-        samples = levelled(samples, 10 ** rng.uniform(-1.7, -0.9))
-        around = np.pad(samples, (int(events.BEFORE * RATE), int(events.AFTER * RATE)))
-        noise = rng.standard_normal(len(around)) * 10 ** rng.uniform(-3.75, -2.75)
-        made.append(Clip((around + noise).astype(np.float32), False, clip.name))
-    return made
-
-
-@torch.no_grad()
-def heard_sounds(whisper: Whisper, clips: list[Clip], size: int = 16) -> Tensor:
-    """What the namer takes of each clip, [N, F]."""
-    rows = [
-        events.event_features(whisper, [torch.from_numpy(c.samples) for c in clips[i : i + size]])[1]
-        for i in range(0, len(clips), size)
-    ]
-    return torch.cat(rows)
-
-
-def train_namer(namer: Namer, heard: Tensor, labels: Tensor, steps: int, seed: int) -> None:
-    """Names are drawn as often as each other, however many clips each has."""
-    rng = torch.Generator().manual_seed(seed)
-    namer.mean.data, namer.deviation.data = heard.mean(0), heard.std(0) + 1e-3
-    weights = 1.0 / labels.bincount(minlength=len(namer.prototypes.bias))[labels]
-    optimiser = torch.optim.AdamW([p for p in namer.parameters() if p.requires_grad], lr=2e-3, weight_decay=0.05)
-    schedule = cosine(optimiser, steps)
-    for step in range(steps):
-        rows = torch.multinomial(weights, 256, replacement=True, generator=rng)
-        features = heard[rows]
-        features = features + torch.randn(features.shape, generator=rng) * namer.deviation * 0.3
-        features = torch.where(torch.rand(features.shape, generator=rng) < 0.2, namer.mean, features)
-        loss = F.cross_entropy(namer(features), labels[rows], label_smoothing=0.3)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if step % 150 == 149:
-            print(f"namer step {step + 1} loss {loss:.3f}", flush=True)
-
-
 def prepare(whisper: Whisper, count: int, seed: int, file: Path) -> dict[str, Tensor]:
     """All features and targets, kept in `file`."""
     if file.is_file():
@@ -191,12 +139,7 @@ def prepare(whisper: Whisper, count: int, seed: int, file: Path) -> dict[str, Te
     print(f"{len(notes)} notes", flush=True)
     heard, wanted = heard_tracks(whisper, judged_tracks(spoken(SPOKEN, stock, rng), sounds, count, rng))
     print(f"{len(heard)} tracks", flush=True)
-    alone = rough_sounds(notes, stock, rng)
-    index = {english: i for i, (english, _) in enumerate(sound_names())}
-    kept = {
-        "tracks": heard, "wanted": wanted, "sounds": heard_sounds(whisper, alone).half(),
-        "labels": torch.tensor([index[c.name] for c in alone]),
-    }  # fmt: skip
+    kept = {"tracks": heard, "wanted": wanted}
     save_file(kept, file)
     return kept
 
@@ -219,11 +162,10 @@ def main() -> None:
     tracks, wanted = kept["tracks"], kept["wanted"]
     train_judge(detector.judge, tracks[:-HELD_OUT], wanted[:-HELD_OUT], JUDGE_STEPS, args.seed)
     config = settings(detector.judge, tracks[-HELD_OUT:], wanted[-HELD_OUT:], config)
-    train_namer(detector.namer, kept["sounds"].float(), kept["labels"], NAMER_STEPS, args.seed)
     if args.listener:
         detector.listener.load_state_dict(load_file(args.listener), strict=False)
-    shared = ("listener.embedding", "listener.positions")
-    weights = {k: v.half() for k, v in detector.state_dict().items() if not k.startswith(shared)}
+    elsewhere = ("listener.embedding", "listener.positions", "namer")  # Whisper's own, and what soundnamer.py adds
+    weights = {k: v.half() for k, v in detector.state_dict().items() if not k.startswith(elsewhere)}
     save_folder(args.out / "model", asdict(config), weights)
 
 

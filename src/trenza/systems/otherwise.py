@@ -54,7 +54,8 @@ class Otherwise:
 
     def __call__(self, media: Sequence[Medium], asked: Asked) -> Iterator[tuple[Medium, ...]]:
         rng = np.random.default_rng(0)  # the same every time
-        meant = {kind: list(asked.get(kind, ()))[-MOST_ASKED:] for kind in self.counts}
+        meant = {kind: asked.get(kind, ())[-MOST_ASKED:] for kind in self.counts}
+        flat = {kind: [n for numbers in own for n in numbers] for kind, own in meant.items()}
         others, instead = self._others(media, rng), self._others(media, rng)
         edits: tuple[Callable[[str, Tensor], Tensor], ...] = (
             lambda kind, rows: _rotated(_without_owners(rows)),
@@ -62,9 +63,9 @@ class Otherwise:
             lambda kind, rows: _repainted(rows),
             lambda kind, rows: _reread(rows),
             lambda kind, rows: _renamed(_without_owners(rows), others.get(kind, {})),
-            lambda kind, rows: _put_in(rows, meant.get(kind, [])),
-            lambda kind, rows: _renamed(rows, {n: o for n, o in instead.get(kind, {}).items() if n in meant[kind]}),
-            lambda kind, rows: _one_more(rows, meant.get(kind, [])),
+            lambda kind, rows: _put_in(rows, meant.get(kind, ())),
+            lambda kind, rows: _renamed(rows, {n: o for n, o in instead.get(kind, {}).items() if n in flat[kind]}),
+            lambda kind, rows: _one_more(rows, flat.get(kind, [])),
         )
         before = [m.features.flatten(0, 1) for m in media]
         for edit in edits:
@@ -169,14 +170,15 @@ def _mirrored(rows: Tensor) -> Tensor:
     return rows
 
 
-def _put_in(rows: Tensor, asked: Sequence[int]) -> Tensor:
+def _put_in(rows: Tensor, asked: Sequence[Sequence[int]]) -> Tensor:
     """What is asked for and isn't there takes the place of what isn't asked for; in an empty picture, the middle."""
     numbers = _numbers(rows).tolist()
-    missing = [n for n in asked if n not in numbers]
+    missing = [own[0] for own in asked if not {*own} & {*numbers}]
     if not len(rows) and rows.shape[1] == OBJECT_COLUMNS and missing:
         rows = torch.zeros(1, OBJECT_COLUMNS)
         rows[0, BOX], rows[0, SCORE], rows[0, COLOUR.start] = torch.tensor(MIDDLE), 1.0, 1.0
-    free = [i for i in range(len(rows)) if rows.shape[1] != LINE_COLUMNS and (not numbers or numbers[i] not in asked)]
+    meant = {n for own in asked for n in own}
+    free = [i for i in range(len(rows)) if rows.shape[1] != LINE_COLUMNS and (not numbers or numbers[i] not in meant)]
     for number, i in zip(missing, free, strict=False):
         _call(rows, [i], number)
     return rows

@@ -77,7 +77,7 @@ class SystemResponder:
             asked = self._questions(conversation, [m for own in seen.values() for m in own])
         example = looked_for(self._example(conversation, seen), asked)
         words = sum(len(p) for p in example.prefix if isinstance(p, list)) + len(example.turns[0].question)
-        media_tokens = self._media_tokens([m for own in seen.values() for m in own])
+        media_tokens = self._media_tokens([p for p in example.prefix if isinstance(p, Medium)])
         if words + media_tokens >= self.context:
             raise UsageError(
                 f"the conversation has {words + media_tokens} tokens, the limit is {self.context - 1}; "

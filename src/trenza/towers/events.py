@@ -22,6 +22,7 @@ COLUMNS = 4 + MOST_WORDS + 2 * MOST_NAMES
 WINDOW_SECONDS, MARGIN_SECONDS = 4.0, 0.5  # frames nearer to an edge are taken from the window before or after
 FRAME = SAMPLE_RATE // TOKENS_PER_SECOND  # samples
 BEFORE, AFTER = 0.06, 0.1  # seconds heard around an event
+ATTACK = 8  # frames by which an instrument is known, since it rings on as others do
 NOTHING = -1  # fills columns without a word
 
 
@@ -115,7 +116,7 @@ def event_features(whisper: Whisper, clips: list[Tensor]) -> tuple[list[Tensor],
         bands, third = mel[i, :, : 2 * count], max(2 * count // 3, 1)
         parts = [d[i, :count].float() for d in depths[:2]]
         sounds.append(torch.cat([
-            *(s for p in parts for s in (p.mean(0), p.std(0))), bands.mean(1), bands.std(1),
+            *(s for p in parts for s in (p.mean(0), p.std(0), p[:ATTACK].mean(0))), bands.mean(1), bands.std(1),
             bands[:, :third].mean(1), bands[:, -third:].mean(1), bands.diff(dim=1).abs().mean(1),
         ]))  # fmt: skip
     return words, torch.stack(sounds)
@@ -166,7 +167,7 @@ class EventDetector(nn.Module):
         self.config = config
         heard = whisper.config
         self.judge = FrameJudge(heard.width + heard.mels + 1, config.width)
-        self.namer = Namer(4 * heard.width + 5 * heard.mels, 4 * config.width, len(config.names))
+        self.namer = Namer(6 * heard.width + 5 * heard.mels, 4 * config.width, len(config.names))
         self.listener = WhisperDecoder(config.listener, whisper.decoder)
         self._whisper = (whisper,)  # in a tuple, so that its weights are not this module's
         self.expected: Expected | None = None  # what is likely to be said
