@@ -66,6 +66,21 @@ def test_a_picture_of_things_with_words_under_them_is_no_page():
     assert len(image.features[0]) == 3 and not lines.features[0, :, OWNER].any()
 
 
+@pytest.mark.parametrize(
+    ("texts", "high", "figures"),
+    [
+        (("火", "L", "$"), 0.3, 0),
+        (("火", "L", "TOTAL"), 0.3, 0),
+        (("5", "10", "15"), 0.05, 1),
+        (("NO DOGS", "NO CATS", "AT ALL"), 0.3, 1),
+    ],
+)
+def test_large_letters_are_read_into_drawings_and_make_no_page(texts, high, figures):
+    lines = [Line(text, (0.3 * i, 0.1, 0.3 * i + high, 0.4)) for i, text in enumerate(texts)]
+    seen = replace(things(), lines=lambda pixels: lines, objects=lambda pixels: [torch.zeros(1, 30)])([grey(60)])
+    assert len(seen[0][0].features[0]) == 1 + figures and seen[0][1].features.shape[1] == 3
+
+
 def named(*rivals: dict[int, float]) -> torch.Tensor:
     """Things side by side, by the probabilities of their names."""
     rows = torch.zeros(len(rivals), 30)

@@ -21,9 +21,8 @@ from trenza.towers.figures import flat
 from trenza.towers.written import Line, in_reading_order
 
 PIXELS = 256  # a side, of the square that detectors see
-PAGE_LINES = (
-    3  # of text that a drawn page has at least, not all under things; a letter or two are read into many a drawing
-)
+PAGE_LINES = 3  # of text that a drawn page has at least, not all under things
+LETTERS, HIGH = 4, 0.12  # its lines have so many, or are no higher: a large letter or two are read into many a drawing
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Things:
             found = agreed(self.objects(torch.from_numpy(pixels)[None])[0])
             rows = pages.owned(pages.rows(lines, self.encode), found)
             # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.
-            if len(lines) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
+            if sum(map(_of_a_page, lines)) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
                 boxes = torch.tensor([line.box for line in lines])
                 figures = self.figures(pixels, boxes)
                 if flat(pixels):  # in a photograph a thing may have words on it
@@ -73,3 +72,7 @@ class Things:
             media = [Medium("video", self.tracks(frames, signal.times[chosen], signal.seconds)[None])]
             return media + ([replace(m, within=True) for m in self._media(signal.audio)] if signal.audio else [])
         raise UsageError(f"a {type(signal).__name__} is no medium; give pictures, sounds or videos")
+
+
+def _of_a_page(line: Line) -> bool:
+    return len(line.text) >= LETTERS or line.box[2] - line.box[0] <= HIGH
