@@ -4,9 +4,8 @@ import numpy as np
 import torch
 
 from trenza.align.events import targets, train_judge
-from trenza.align.soundnamer import train_namer
 from trenza.align.soundtracks import Clip, Track, track
-from trenza.towers.events import FrameJudge, Namer
+from trenza.towers.events import FrameJudge
 
 RATE = 16_000
 
@@ -59,13 +58,3 @@ def test_the_judge_learns_what_can_be_told_apart():
     assert right[0] > 0.97 and right[1] > 0.95
     inside = wanted[30:, :, 0].bool()
     assert (found[..., 2] == wanted[30:, :, 2].bool())[inside].float().mean() > 0.97
-
-
-def test_the_namer_learns_names_of_unequal_number():
-    torch.manual_seed(0)
-    centres, labels = torch.randn(4, 12) * 3, torch.tensor([0] * 80 + [1] * 10 + [2] * 10 + [3] * 10)
-    namer = Namer(12, 16, 4)
-    train_namer(namer, centres[labels] + torch.randn(110, 12) * 0.3, labels, steps=150, seed=0)
-    tested = torch.arange(4).repeat(20)
-    heard = namer(centres[tested] + torch.randn(80, 12) * 0.3).argmax(-1)
-    assert (heard == tested).float().mean() > 0.95
