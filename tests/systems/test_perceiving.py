@@ -23,7 +23,7 @@ def things() -> Things:
     return Things(
         lambda pixels: [p.float().mean().expand(int(p.min() < 255), 30) for p in pixels],
         lambda pixels: torch.full((1, 30), -2.0),
-        lambda samples: torch.full((1, 40), len(samples) / 16_000),
+        lambda samples, shown: torch.full((1, 40), len(samples) / 16_000 + len(shown)),
         lambda pixels: [Line("so", (0.5, 0.1, 0.6, 0.2))] * (3 if pixels.max() == 0 else int(pixels.max() < 255)),
         lambda pixels, boxes: torch.full((1, 30), -float(boxes.shape == (3, 4))),
         lambda frames, times, end: torch.tensor([[len(frames), times[-1], end] + [0.0] * 33]),

@@ -28,13 +28,13 @@ LETTERS, HIGH = 4, 0.12  # its lines have so many, or are no higher: a large let
 @dataclass(frozen=True)
 class Things:
     """objects: squares [N, S, S, 3] to [K, 30] each; whole: one square to at most a row for all of it, where nothing
-    stands out; events: samples [N] to [K, 40]; lines: pixels to what is written; figures: pixels and the boxes of lines
-    [L, 4] to [K, 30]; tracks: frames [T, S, S, 3], their times and the end to [K, 36]; encode: text to tokens of the
-    language model."""
+    stands out; events: samples [N], and names of what is shown beside them, to [K, 40]; lines: pixels to what is
+    written; figures: pixels and the boxes of lines [L, 4] to [K, 30]; tracks: frames [T, S, S, 3], their times and the
+    end to [K, 36]; encode: text to tokens of the language model."""
 
     objects: Callable[[Tensor], list[Tensor]]
     whole: Callable[[Tensor], Tensor]
-    events: Callable[[Tensor], Tensor]
+    events: Callable[[Tensor, Sequence[str]], Tensor]
     lines: Callable[[np.ndarray], list[Line]]
     figures: Callable[[np.ndarray, Tensor], Tensor]
     tracks: Callable[[Tensor, np.ndarray, float], Tensor]
@@ -43,6 +43,10 @@ class Things:
     def __call__(self, signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
         """For each signal its media: two for a picture, one for a sound, one for a video and one for its sound."""
         return [tuple(self._media(signal)) for signal in signals]
+
+    def beside(self, sound: Audio, shown: Sequence[str]) -> Medium:
+        """A sound as who sees things of these names hears it."""
+        return Medium("audio", self.events(torch.tensor(sound.samples), shown)[None])
 
     def _media(self, signal: Signal) -> list[Medium]:
         if isinstance(signal, Image):
@@ -63,7 +67,7 @@ class Things:
                 found = self.whole(torch.from_numpy(pixels))
             return [Medium("image", found[None]), Medium("lines", rows[None], within=True)]
         if isinstance(signal, Audio):
-            return [Medium("audio", self.events(torch.tensor(signal.samples))[None])]
+            return [self.beside(signal, ())]
         if isinstance(signal, Video):
             count = len(signal.frames)
             chosen = np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int)

@@ -24,6 +24,7 @@ class Remembering:
         self.sense, self.file = sense, file
         self._numbers = {picture.content_hash: number for number, picture in enumerate(pictures())}
         self._kept: list[tuple[Medium, ...]] = []
+        self.beside = getattr(sense, "beside", None)  # sounds are heard by who sees what, see `perceiving.Things`
 
     def __call__(self, signals: Sequence[Signal]) -> list[tuple[Medium, ...]]:
         known = [self._numbers.get(s.content_hash) if isinstance(s, Image) else None for s in signals]

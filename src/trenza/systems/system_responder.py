@@ -1,6 +1,5 @@
 """One responder over every architecture of the bench: conversation to example, tokens to answer, scores, support."""
 
-import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,6 +20,7 @@ from trenza.systems.abstaining import abstained
 from trenza.systems.answering import WHOLE_ANSWERS, Sampling, Timings, cut_at_stop, finish, raised, sendable
 from trenza.systems.asked import Asked, Questions, looked_for
 from trenza.systems.examples import Example, Medium, System, Turn
+from trenza.systems.listening import Listening, Seen
 from trenza.systems.otherwise import decisive
 from trenza.systems.places import LOOKS, Places, as_it_is, fitted
 from trenza.systems.references import Banks
@@ -63,6 +63,8 @@ class SystemResponder:
         self.scores, self.how_scored = True, WHOLE_ANSWERS
         self.timings, self.warnings = Timings(), Counter[str]()
         self._banks = Banks(sense)
+        self._questions = Questions(getattr(system, "bridges", {}), tokenizer.decode)
+        self._listening = Listening(getattr(sense, "beside", None), self._questions.names.get("image", ()))
         self._seen: dict[str, tuple[Medium, ...]] = {}
 
     # --- from conversation to example -------------------------------------------------------------
@@ -71,10 +73,9 @@ class SystemResponder:
     def prompt(self, conversation: Conversation) -> Prompt:
         """Raises UsageError when the conversation is longer than the context."""
         signals = [(i, p.signal) for i, p in conversation.media() if not isinstance(p.signal, str)]
-        seen = dict(zip((i for i, _ in signals), self._sensed([s for _, s in signals]), strict=True))
-        asked: Asked = {}
-        if self._questions.tables:
-            asked = self._questions(conversation, [m for own in seen.values() for m in own])
+        seen: Seen = dict(zip((i for i, _ in signals), self._sensed([s for _, s in signals]), strict=True))
+        seen = self._listening(signals, seen)
+        asked = self._questions(conversation, [m for own in seen.values() for m in own])
         example = looked_for(self._example(conversation, seen), asked)
         words = sum(len(p) for p in example.prefix if isinstance(p, list)) + len(example.turns[0].question)
         media_tokens = self._media_tokens([p for p in example.prefix if isinstance(p, Medium)])
@@ -84,10 +85,6 @@ class SystemResponder:
                 "ask with less text or fewer media"
             )
         return Prompt(example, tuple(signals), words, media_tokens, asked)
-
-    @functools.cached_property
-    def _questions(self) -> Questions:
-        return Questions(getattr(self.system, "bridges", {}), self.tokenizer.decode)
 
     @torch.no_grad()
     def _sensed(self, signals: Sequence[Image | Audio | Video]) -> list[tuple[Medium, ...]]:
@@ -100,7 +97,7 @@ class SystemResponder:
             self._seen.pop(next(iter(self._seen)))
         return [made[s.content_hash] for s in signals]
 
-    def _example(self, conversation: Conversation, seen: dict[int, tuple[Medium, ...]]) -> Example:
+    def _example(self, conversation: Conversation, seen: Seen) -> Example:
         """Media of part numbers `seen` among the words; where words stand between media, earlier ones go before."""
         parts = conversation.parts
         numbers = iter(range(len(parts)))

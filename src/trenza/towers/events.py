@@ -4,6 +4,7 @@ Frames of 20 ms are judged by a small convolutional network over Whisper's encod
 is it speech?); each event is then heard alone, by the listener if it is speech, and named by prototypes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -173,8 +174,9 @@ class EventDetector(nn.Module):
         self.expected: Expected | None = None  # what is likely to be said
 
     @torch.no_grad()
-    def detect(self, samples: Tensor) -> Tensor:
-        """float32 [N] at 16 kHz, at most 30 s, to events float32 [K, 40] in order of time, K at most 12.
+    def detect(self, samples: Tensor, shown: Sequence[str] = ()) -> Tensor:
+        """float32 [N] at 16 kHz, at most 30 s, to events float32 [K, 40] in order of time, K at most 12. shown: names
+        of what stands in pictures beside it, which are likely to be said.
 
         Columns: 0 probability of speech; 1 start and 2 end in seconds; 3 level in dB (RMS, full scale is 0); 4-23
         numbers of Whisper's tokens for what is said, then -1; 24-31 numbers of the 8 likeliest names in the
@@ -190,7 +192,7 @@ class EventDetector(nn.Module):
         listened = hearing.listen(self.listener, [words[i] for i in speech])
         said = {i: tokens for i, (_, tokens) in zip(speech, listened, strict=True)}
         if self.expected:
-            said = {i: self.expected(self.listener, words[i], tokens) for i, tokens in said.items()}
+            said = {i: self.expected(self.listener, words[i], tokens, shown) for i, tokens in said.items()}
         rows = [_row(piece, samples, said.get(i, []), names[i]) for i, piece in enumerate(pieces)]
         table = torch.stack(_joined(rows, pieces))
         loudest = table[:, 3].topk(min(MOST_EVENTS, len(table))).indices.sort().values

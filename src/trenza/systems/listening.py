@@ -1,0 +1,53 @@
+"""What is said beside a picture is mostly about what it shows, so it is heard again by who knows what that is.
+
+A question asked aloud is a few words, and its noun, which nothing before it foretells, is misheard soonest. A sound
+that is given with pictures is heard with the names of their things in mind (`towers/expected.py`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from trenza.bridges.perceived import CHANCES, NUMBERS, OBJECT_COLUMNS
+from trenza.signals import Audio, Signal
+from trenza.systems.examples import Medium
+
+MAYBE = 0.1  # probability from which a thing's rival is a name of what is shown
+MOST = 24  # names
+REMEMBERED = 128  # sounds with names
+SPEECH = 0  # column of an event
+Seen = Mapping[int, tuple[Medium, ...]]  # by number of its part, a signal's media
+
+
+class Listening:
+    """beside: a sound and names to what is heard; None: nothing is heard again. names: in each language, by number,
+    what things in pictures are called."""
+
+    def __init__(self, beside: Callable[[Audio, Sequence[str]], Medium] | None, names: Sequence[Sequence[str]]):
+        self.beside, self.names = beside, names
+        self._heard: dict[tuple[str, ...], Medium] = {}
+
+    def __call__(self, signals: Sequence[tuple[int, Signal]], seen: Seen) -> Seen:
+        """What was perceived of signals by themselves to what is of them beside each other."""
+        spoken = [(i, s) for i, s in signals if isinstance(s, Audio) and _speaks(seen[i])]
+        if self.beside is None or not spoken:
+            return seen
+        shown = tuple(dict.fromkeys(name for media in seen.values() for m in media for name in self._shown(m)))[:MOST]
+        return {**seen, **{i: (self._again(sound, shown),) for i, sound in spoken}} if shown else seen
+
+    def _shown(self, medium: Medium) -> Iterator[str]:
+        if medium.kind == "image" and medium.features.shape[-1] == OBJECT_COLUMNS:
+            for row in medium.features.flatten(0, 1):
+                for number in row[NUMBERS][row[CHANCES] >= MAYBE].int().tolist():
+                    yield from (own[number].strip() for own in self.names)
+
+    def _again(self, sound: Audio, shown: tuple[str, ...]) -> Medium:
+        key = (sound.content_hash, *shown)
+        if key not in self._heard:
+            assert self.beside is not None
+            self._heard[key] = self.beside(sound, shown)
+        while len(self._heard) > REMEMBERED:
+            self._heard.pop(next(iter(self._heard)))
+        return self._heard[key]
+
+
+def _speaks(media: Sequence[Medium]) -> bool:
+    return any(bool((m.features[..., SPEECH] > 0.5).any()) for m in media if m.kind == "audio")
