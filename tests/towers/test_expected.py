@@ -26,12 +26,12 @@ class Letters:
 def hear(monkeypatch):
     """What is taken for what was written, where known texts are so many nats less likely."""
 
-    def heard(written: str, behind: float) -> str:
+    def heard(written: str, behind: float, shown: tuple[str, ...] = ()) -> str:
         monkeypatch.setattr(expected, "log_p", lambda listener, features, texts: torch.tensor(
             [-1.0, *(-1.0 - behind - i for i, _ in enumerate(texts[1:]))]
         ))  # fmt: skip
         known = Expected(NAMES, CARRIERS, 3.0, Letters())
-        return Letters().decode(known(None, torch.zeros(4, 8), Letters().encode(f" {written}").ids)).strip()
+        return Letters().decode(known(None, torch.zeros(4, 8), Letters().encode(f" {written}").ids, shown)).strip()
 
     return heard
 
@@ -45,6 +45,17 @@ def hear(monkeypatch):
 )  # fmt: skip
 def test_a_known_text_that_is_near_and_likely_is_what_was_said(hear, written, behind, said):
     assert hear(written, behind) == said
+
+
+@pytest.mark.parametrize(
+    ("written", "behind", "said"),
+    [
+        ("Where is the red car", 5.0, "ant"), ("Where is the red car", 7.0, "Where is the red car"),
+        ("xylophone", 5.0, "ant"), ("Where is the elk", 0.0, "Where is the elk"), ("", 0.0, ""),
+    ],
+)  # fmt: skip
+def test_what_is_shown_is_likelier_to_be_said_than_what_else_is_known(hear, written, behind, said):
+    assert hear(written, behind, shown=("ant", "elk")) == said
 
 
 def test_scores_are_those_of_one_text_after_the_other():

@@ -40,12 +40,12 @@ class Expected:
     ) -> list[int]:
         """Features of one window [n, width] and the tokens written for it, to those that were said. shown: names of
         what stands in pictures beside it."""
+        here = list(dict.fromkeys([*shown, *(f"{carrier} {name}" for carrier in self.carriers for name in shown)]))
+        if self.words.decode(said).strip() in here:
+            return said
         known, behind = self.nearest(listener, features, said)
         said = known if behind < self.lead else said
-        if not shown:
-            return said
-        asked = (f"{carrier} {name}" for carrier in self.carriers for name in shown)
-        known, behind = self._likeliest(listener, features, said, list(dict.fromkeys([*shown, *asked])))
+        known, behind = self._likeliest(listener, features, said, here)
         return known if behind < SHOWN else said
 
     def nearest(self, listener: WhisperDecoder, features: Tensor, said: list[int]) -> tuple[list[int], float]:
