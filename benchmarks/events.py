@@ -36,22 +36,28 @@ from trenza.systems import load
 
 LANGUAGES = ("en", "es")
 NEAR = 0.5  # seconds
+BESIDE = "spoken questions beside their pictures"
 
 
-def recordings_of(count: int, seed: int, families: Sequence, split: str) -> list[tuple[np.ndarray, list[dict], str]]:
-    """Sounds of `count` worlds, their true events, their language; a spoken question is one event, carrier and name."""
+Recording = tuple[np.ndarray, list[dict], str, list[str]]
+
+
+def recordings_of(count: int, seed: int, families: Sequence, split: str) -> list[Recording]:
+    """Sounds of `count` worlds, their true events, their language, and the names of what pictures show beside them; a
+    spoken question is one event, carrier and name."""
     found = []
     for number in range(count):
         family = families[number % len(families)]
         unique = {}
         for item in world_items(number, seed, split, languages=LANGUAGES, family=family):
+            shown = [thing["name"] for truth in item.truth["media"] for thing in truth.get("objects", ())]
             for media, truth in zip(item.media, item.truth["media"], strict=True):
                 if truth.get("sounds"):
-                    unique[media.sha256] = (media, truth["sounds"], item.language)
-        for media, sounds, language in unique.values():
+                    unique[media.sha256] = (media, truth["sounds"], item.language, shown)
+        for media, sounds, language, shown in unique.values():
             signal = decode(media.data)
             samples = signal.audio.samples if isinstance(signal, Video) else signal.samples
-            found.append((samples, joined(sounds), language))
+            found.append((samples, joined(sounds), language, shown))
     return found
 
 
@@ -66,12 +72,12 @@ def joined(sounds: list[dict]) -> list[dict]:
     return together
 
 
-def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict], str]]) -> dict:
-    """Times, speech or not, words and names over the events of worlds."""
+def in_worlds(ears: Ears, sounds: list[Recording], beside: bool) -> dict:
+    """Times, speech or not, words and names over the events of worlds. beside: heard by who knows what is shown."""
     per_world, names, starts, ends = [], [], [], []
     spoken: dict[str, list[tuple[str, str]]] = {}
-    for samples, truth, language in sounds:
-        rows = ears.hear(samples)
+    for samples, truth, language, shown in sounds:
+        rows = ears.hear(samples, shown if beside else ())
         pairs = matched(truth, rows)
         near = [
             abs(truth[i]["start"] - float(rows[j, 1])) <= NEAR and abs(truth[i]["end"] - float(rows[j, 2])) <= NEAR
@@ -105,7 +111,7 @@ def in_worlds(ears: Ears, sounds: list[tuple[np.ndarray, list[dict], str]]) -> d
     }  # fmt: skip
     report |= {f"spoken, {language}": word_error_rate(pairs) for language, pairs in spoken.items()}
     for language in LANGUAGES:
-        right = [w[0] == w[1] for w, (*_, asked) in zip(per_world, sounds, strict=True) if asked == language]
+        right = [w[0] == w[1] for w, (_, _, asked, _) in zip(per_world, sounds, strict=True) if asked == language]
         report[f"number of events exact, {language}"] = wilson(sum(right), len(right))
     if names:
         report["name first of all"] = wilson(sum(a for a, _ in names), len(names))
@@ -261,14 +267,15 @@ def main() -> None:
     kinds = {
         "recordings": recordings.FAMILIES,
         "spoken questions": (crossing.asked_aloud,),
+        BESIDE: (crossing.asked_aloud,),
         "films": (films.happening,),
     }
     measures: dict[str, Callable[[], dict]] = {
-        f"worlds, {kind}": lambda families=families, count=count: in_worlds(
-            ears, recordings_of(count, args.seed, families, "test_seed")
+        f"worlds, {kind}": lambda families=families, count=count, beside=kind == BESIDE: in_worlds(
+            ears, recordings_of(count, args.seed, families, "test_seed"), beside
         )
         for (kind, families), count in zip(
-            kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5), strict=True
+            kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5, args.worlds // 5), strict=True
         )
     }
     measures |= {

@@ -25,8 +25,8 @@ class Ears:
         self.detector, self.names = detector, [english for english, _ in detector.config.names]
         self.words = Vocabulary.from_file(str(parts.whisper_folder() / "tokenizer.json"))
 
-    def hear(self, samples: np.ndarray) -> Tensor:
-        return self.detector.detect(torch.tensor(samples[: int(MOST_SECONDS * RATE)]))
+    def hear(self, samples: np.ndarray, shown: Sequence[str] = ()) -> Tensor:
+        return self.detector.detect(torch.tensor(samples[: int(MOST_SECONDS * RATE)]), shown)
 
     def said(self, rows: Tensor) -> str:
         """All words of the events that are speech, as one text."""
