@@ -17,22 +17,13 @@ from trenza.data.worlds.phrases import phrases
 from trenza.systems.asked import LIKELIER, Questions, _found, _table, likelier, looked_for
 from trenza.systems.examples import Example, Medium, Turn
 
-COW, HORSE, RED_CAR, CAR, BELL, ON, WOLF, LONG, LION, DOE, LEO, AGAIN = range(12)
-ENGLISH = ("cow", "horse", "red car", "car", "bell", "on", "wolf", "abc de fghi", "lion", "doe", "leo", "again")
-SPANISH = (
-    "vaca",
-    "caballo",
-    "coche rojo",
-    "coche",
-    "campana",
-    "encendido",
-    "lobo",
-    "uno",
-    "león",
-    "cierva",
-    "leo",
-    "vaca",
-)
+NAMES = {
+    "cow": "vaca", "horse": "caballo", "red car": "coche rojo", "car": "coche", "bell": "campana", "on": "encendido",
+    "wolf": "lobo", "abc de fghi": "uno", "lion": "león", "doe": "cierva", "leo": "leo", "again": "vaca",
+    "giraffe": "jirafa", "knife": "navaja", "woman": "mujer", "human": "humano",
+}  # fmt: skip
+ENGLISH, SPANISH = (*NAMES,), (*NAMES.values(),)
+COW, HORSE, RED_CAR, CAR, BELL, ON, WOLF, LONG, LION, DOE, LEO, AGAIN, GIRAFFE, KNIFE, WOMAN, HUMAN = range(len(NAMES))
 LETTERS = "\0 abcdefghijklmnopqrstuvwxyzó"
 
 
@@ -47,7 +38,7 @@ def decode(tokens: list[int]) -> str:
 @pytest.fixture
 def questions() -> Questions:
     bridges: dict[str, nn.Module] = {
-        "image": ObjectTokens(8, 2, 12), "audio": EventTokens(8, 2, 12, 2), "lines": LineTokens(8, 2, 12),
+        "image": ObjectTokens(8, 2, 16), "audio": EventTokens(8, 2, 16, 2), "lines": LineTokens(8, 2, 16),
     }  # fmt: skip
     for bridge in bridges.values():
         rows = [[(encode(name) + [NONE] * SLOTS)[:SLOTS] for name in own] for own in (ENGLISH, SPANISH)]
@@ -77,11 +68,18 @@ def asked(questions: Questions, said: str, *media: Medium, kind: str = "image") 
         ("Is there a scar, a cowboy or a bells-and-whistles?", [BELL]),
         ("Is there an abc de?", [LONG]),  # its end was cut off in the midst of a word
         ("cow, bell, cow", [BELL, COW]),  # the last words' names last
+        ("Are there giraffes, knives, women, humans?", [GIRAFFE, KNIFE, WOMAN, HUMAN]),
         ("", []),
     ],
 )
 def test_names_are_found_in_the_words_that_ask(questions, said, meant):
     assert asked(questions, said) == meant
+
+
+def test_names_that_may_be_cut_off_are_not_told_whole(questions):
+    english, spanish = questions.whole("image")
+    assert english[COW] == "cow" and english[LONG] == "" and spanish[LION] == "león" and spanish[RED_CAR] == ""
+    assert questions.whole("video") == []
 
 
 def test_a_name_that_two_numbers_have_is_one_name(questions):
@@ -97,7 +95,7 @@ def test_only_who_asks_is_listened_to(questions):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_worlds_own_wordings_ask_for_nothing(language):
     known = of_the_default().names
-    table = _table(tuple(zip(*known, strict=True)), torch.zeros(2, len(known), dtype=torch.bool))
+    table = _table(tuple(zip(*known, strict=True)), [[False] * len(known)] * 2)
     told = [said for some in phrases(language).document["questions"].values() for said in some]
     found = {known[numbers[0]][0] for said in told for numbers in _found(re.sub("{.*?}", "xyz", said), table)}
     assert len(told) > 100 and found <= {"button", "label", "screen", "switch", "greater than"}

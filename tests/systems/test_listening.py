@@ -66,8 +66,8 @@ def test_senses_that_cannot_listen_again_are_left_alone():
     assert Listening(None, ())([(0, PICTURE)], {0: seen[0]}) == {0: seen[0]}
 
 
-def test_of_a_crowd_the_first_names_are_kept(ears):
-    names = [[f"thing {i}" for i in range(40)]]
-    seen = {0: picture(*({i: 1.0} for i in range(40))), 1: event(said=True)}
+def test_of_a_crowd_the_surest_names_are_kept_and_none_that_is_cut_off(ears):
+    names = [[*(f"thing {i}" for i in range(40)), ""]]
+    seen = {0: picture(*({i: 0.2 + 0.01 * i} for i in range(41))), 1: event(said=True)}
     Listening(ears, names)([(0, PICTURE), (1, SOUND)], seen)
-    assert ears.asked == [tuple(names[0][:MOST])]
+    assert ears.asked == [tuple(names[0][39 : 39 - MOST : -1])]

@@ -10,7 +10,7 @@ import torch
 
 from trenza.bridges.inputs import InputsConfig
 from trenza.bridges.objects import ObjectTokens
-from trenza.bridges.perceived import OBJECT_COLUMNS, RIVALS
+from trenza.bridges.perceived import EVENT_COLUMNS, OBJECT_COLUMNS, RIVALS
 from trenza.bridges.qformer import QFormerConfig
 from trenza.bridges.resampler import ResamplerConfig
 from trenza.checkpoints.tokenizer import Tokenizer
@@ -23,6 +23,7 @@ from trenza.systems.examples import Example, Medium
 from trenza.systems.flamingo import Flamingo, FlamingoConfig
 from trenza.systems.places import LOOKS
 from trenza.systems.references import pictures, references
+from trenza.systems.remembering import Remembering
 from trenza.systems.system_responder import SystemResponder
 
 HOUSE, CAR = pictures()[2], pictures()[4]
@@ -240,3 +241,25 @@ def test_what_is_asked_for_is_looked_for_and_counted_as_it_is_called_then(tokeni
     assert asked.example.media[0].features[0, 0, 0] == 1 and asked.asked == {"image": [(1,)]}
     assert asked.media_tokens - plain.media_tokens == len(tokenizer.encode(" cow")) - len(tokenizer.encode(" ox")) > 0
     assert torch.equal(responder.prompt(Conversation.ask("What is it?", HOUSE)).example.media[0].features, row)
+
+
+def test_what_is_said_beside_a_picture_is_heard_again(tokenizer, tmp_path):
+    bridge, row, shown = ObjectTokens(8, 1, 1), torch.zeros(1, 1, OBJECT_COLUMNS), []
+    spelled = tokenizer.encode(" ox")
+    bridge.names.spelling[0, 0, : len(spelled)] = torch.tensor(spelled, dtype=torch.int32)
+    row[0, 0, RIVALS] = 1.0
+
+    class Ears:
+        def __call__(self, signals):
+            heard = Medium("audio", torch.ones(1, 1, EVENT_COLUMNS))
+            return [(Medium("image", row.clone()) if isinstance(s, Image) else heard,) for s in signals]
+
+        def beside(self, sound, names):
+            shown.append(names)
+            return Medium("audio", torch.full((1, 1, EVENT_COLUMNS), 2.0))
+
+    names = SimpleNamespace(bridges={"image": bridge}, media_tokens=len)
+    sound, ears = Audio(np.zeros(800, np.float32)), Remembering(Ears(), tmp_path / "kept")
+    responder = SystemResponder(names, tokenizer, ears, 0)
+    heard = [responder.prompt(Conversation.ask("?", *media)).example for media in ((HOUSE, sound), (sound,))]
+    assert [float(e.media[-1].features[0, 0, 0]) for e in heard] == [2.0, 1.0] and shown == [("ox",)]

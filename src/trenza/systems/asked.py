@@ -54,6 +54,7 @@ COMMON = {
 IRREGULAR = {"man": "men", "child": "children", "person": "people", "mouse": "mice", "goose": "geese", "foot": "feet",
              "tooth": "teeth"}  # fmt: skip
 PARTING = ("de", "del", "con", "en", "a", "para", "sin")  # behind it a Spanish name has its number already
+OES = ("potato", "tomato", "volcano", "mosquito", "buffalo")
 ACUTE, DIAERESIS = "\u0301\u0308"  # which people leave out
 Bridge = ObjectTokens | TrackTokens | EventTokens | LineTokens
 Asked = Mapping[str, Sequence[Sequence[int]]]  # by kind of medium: of each name the numbers that are called so
@@ -66,13 +67,18 @@ class Questions:
     def __init__(self, bridges: Mapping[str, nn.Module], decode: Callable[[list[int]], str]):
         self.bridges = {k: b for k, b in bridges.items() if isinstance(b, Bridge)}
         self.decode = decode
-        self.names = {
-            kind: [
-                [decode([t for t in tokens if t != NONE]) for tokens in own] for own in bridge.names.spelling.tolist()
-            ]
-            for kind, bridge in self.bridges.items()
-        }
-        self.tables = {k: _table(self.names[k], b.names.spelling[..., -1] != NONE) for k, b in self.bridges.items()}
+        self.names: dict[str, list[list[str]]] = {}
+        self.cut: dict[str, list[list[bool]]] = {}  # whose tokens fill all slots, so that the end may be cut off
+        for kind, bridge in self.bridges.items():
+            spelled = bridge.names.spelling.tolist()
+            self.names[kind] = [[decode([t for t in tokens if t != NONE]) for tokens in own] for own in spelled]
+            self.cut[kind] = [[NONE not in tokens for tokens in own] for own in spelled]
+        self.tables = {kind: _table(names, self.cut[kind]) for kind, names in self.names.items()}
+
+    def whole(self, kind: str) -> list[list[str]]:
+        """Names in each language, by number; empty where the end may be cut off."""
+        both = zip(self.names.get(kind, ()), self.cut.get(kind, ()), strict=True)
+        return [["" if cut else name for name, cut in zip(*own, strict=True)] for own in both]
 
     def __call__(self, conversation: Conversation, media: Sequence[Medium]) -> Asked:
         """What is heard and what the user's words name, the last words' names last; in each kind's own numbers."""
@@ -129,20 +135,19 @@ def looked_for(example: Example, asked: Asked) -> Example:
     return with_media(example, (likelier(medium, asked) for medium in media))
 
 
-def _table(languages: Sequence[Sequence[str]], full: Tensor) -> Table:
-    """Names' words, in the singular and the plural, to their numbers. full [languages, names]: whose tokens fill all
-    slots, so that its end may have been cut off, in the midst of a word perhaps; then what stands before it will do
-    where it is no other's."""
+def _table(languages: Sequence[Sequence[str]], cut: Sequence[Sequence[bool]]) -> Table:
+    """Names' words, in the singular and the plural, to their numbers. cut: whose end may be cut off, in the midst of a
+    word perhaps; then what stands before it will do where it is no other's."""
     table: Table = {}
-    cut: Table = {}
-    for names, plural, filled in zip(languages, (_english, _spanish), full.tolist(), strict=False):
+    begun: Table = {}
+    for names, plural, filled in zip(languages, (_english, _spanish), cut, strict=False):
         for number, name in enumerate(names):
             words = tuple(WORD.findall(_folded(name)))
             for form in {words, plural(words)} if words else ():
                 _add(table, form, number)
             if filled[number] and len(words) > 2:
-                _add(cut, words[:-1], number)
-    return {words: numbers for words, numbers in cut.items() if len(numbers) == 1} | table
+                _add(begun, words[:-1], number)
+    return {words: numbers for words, numbers in begun.items() if len(numbers) == 1} | table
 
 
 def _add(table: Table, words: tuple[str, ...], number: int) -> None:
@@ -175,21 +180,19 @@ def _folded(text: str) -> str:
 def _english(words: tuple[str, ...]) -> tuple[str, ...]:
     """The plural."""
     *first, last = words
-    for ending, instead in IRREGULAR.items():
-        if last.endswith(ending):
-            return *first, last.removesuffix(ending) + instead
-    if last.endswith(("fe", "lf", "af")):
-        return *first, last.rstrip("fe") + "ves"
+    for word, many in IRREGULAR.items():
+        if last == word or (word == "man" and last.endswith(word) and last != "human"):
+            return *first, last.removesuffix(word) + many
+    if last.endswith(("ife", "lf", "af")):
+        return *first, last.removesuffix("e").removesuffix("f") + "ves"
     if last.endswith("y") and last[-2:-1] not in tuple("aeiou"):
         return *first, last[:-1] + "ies"
-    return *first, last + ("es" if last.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    return *first, last + ("es" if last.endswith(("s", "x", "z", "ch", "sh", *OES)) else "s")
 
 
 def _spanish(words: tuple[str, ...]) -> tuple[str, ...]:
     """The plural of all words, up to the first that belongs to none ("caballo de mar")."""
-    until = next(
-        (i for i, word in enumerate(words) if word in ("de", "del", "con", "en", "a", "para", "sin")), len(words)
-    )
+    until = next((i for i, word in enumerate(words) if word in PARTING), len(words))
     made = [
         word if word.endswith("s") else word + "s" if word[-1] in "aeiou" else word.removesuffix("z") + "ces"
         if word.endswith("z") else word + "es"

@@ -1,7 +1,8 @@
 """What is said beside a picture is mostly about what it shows, so it is heard again by who knows what that is.
 
 A question asked aloud is a few words, and its noun, which nothing before it foretells, is misheard soonest. A sound
-that is given with pictures is heard with the names of their things in mind (`towers/expected.py`).
+that is given with pictures is heard with the names of their things in mind (`towers/expected.py`). Videos, and their
+own sound, stay as they were.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ Seen = Mapping[int, tuple[Medium, ...]]  # by number of its part, a signal's med
 
 class Listening:
     """beside: a sound and names to what is heard; None: nothing is heard again. names: in each language, by number,
-    what things in pictures are called."""
+    what things in pictures are called; empty where that isn't known to its end."""
 
     def __init__(self, beside: Callable[[Audio, Sequence[str]], Medium] | None, names: Sequence[Sequence[str]]):
         self.beside, self.names = beside, names
@@ -30,14 +31,18 @@ class Listening:
         spoken = [(i, s) for i, s in signals if isinstance(s, Audio) and _speaks(seen[i])]
         if self.beside is None or not spoken:
             return seen
-        shown = tuple(dict.fromkeys(name for media in seen.values() for m in media for name in self._shown(m)))[:MOST]
+        found: dict[str, float] = {}
+        for chance, name in (one for media in seen.values() for medium in media for one in self._shown(medium)):
+            found[name] = max(chance, found.get(name, 0.0))
+        shown = tuple(sorted(found, key=lambda name: -found[name]))[:MOST]
         return {**seen, **{i: (self._again(sound, shown),) for i, sound in spoken}} if shown else seen
 
-    def _shown(self, medium: Medium) -> Iterator[str]:
+    def _shown(self, medium: Medium) -> Iterator[tuple[float, str]]:
         if medium.kind == "image" and medium.features.shape[-1] == OBJECT_COLUMNS:
-            for row in medium.features.flatten(0, 1):
-                for number in row[NUMBERS][row[CHANCES] >= MAYBE].int().tolist():
-                    yield from (own[number].strip() for own in self.names)
+            for row in medium.features.flatten(0, 1).tolist():
+                for number, chance in zip(row[NUMBERS], row[CHANCES], strict=True):
+                    names = (own[int(number)].strip() for own in self.names) if chance >= MAYBE else ()
+                    yield from ((chance, name) for name in names if name)
 
     def _again(self, sound: Audio, shown: tuple[str, ...]) -> Medium:
         key = (sound.content_hash, *shown)

@@ -64,7 +64,7 @@ class SystemResponder:
         self.timings, self.warnings = Timings(), Counter[str]()
         self._banks = Banks(sense)
         self._questions = Questions(getattr(system, "bridges", {}), tokenizer.decode)
-        self._listening = Listening(getattr(sense, "beside", None), self._questions.names.get("image", ()))
+        self._listening = Listening(getattr(sense, "beside", None), self._questions.whole("image"))
         self._seen: dict[str, tuple[Medium, ...]] = {}
 
     # --- from conversation to example -------------------------------------------------------------

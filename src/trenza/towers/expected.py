@@ -39,9 +39,11 @@ class Expected:
         self, listener: WhisperDecoder, features: Tensor, said: list[int], shown: Sequence[str] = ()
     ) -> list[int]:
         """Features of one window [n, width] and the tokens written for it, to those that were said. shown: names of
-        what stands in pictures beside it."""
-        here = list(dict.fromkeys([*shown, *(f"{carrier} {name}" for carrier in self.carriers for name in shown)]))
-        if self.words.decode(said).strip() in here:
+        what stands in pictures beside it, which may stand behind what it begins with; `lead` and SHOWN nats add up."""
+        heard = self.words.decode(said).strip()
+        begun = max((carrier for carrier in self.carriers if heard.startswith(f"{carrier} ")), key=len, default="")
+        here = [f"{begun} {name}".strip() for name in shown]
+        if heard in (*here, *self.carriers):
             return said
         known, behind = self.nearest(listener, features, said)
         said = known if behind < self.lead else said
