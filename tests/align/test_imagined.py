@@ -26,7 +26,7 @@ from trenza.systems.examples import Medium
 
 def test_the_answer_is_the_name_and_what_isnt_there_is_said_so(lexicon):
     answers, kinds = Counter(), Counter()
-    for truth, asked in islice(imagined.made(lexicon, np.random.default_rng(2)), 1500):
+    for truth, asked in islice(imagined.made(lexicon, np.random.default_rng(2)), 1900):
         assert asked
         if "objects" not in truth[0] and "sounds" not in truth[0]:
             continue  # a page
@@ -109,7 +109,7 @@ def test_listings_name_each_thing_once_from_left_to_right_and_each_sound_in_turn
     heard = [w for own in (*worlds, *listings.HEARD.values(), *listings.SAID.values()) for w in own]
     in_turn = ("in order", "en orden", "one after", "una tras", "una cosa tras", "What is said", "Qué se dice")
     in_order = [w for own in listings.IN_ORDER.values() for w in own]
-    for truth, asked in islice(imagined.made(lexicon, rng), 900):
+    for truth, asked in islice(imagined.made(lexicon, rng), 1500):
         for one in asked:
             names = [name.strip() for name in one.named]
             if one.question in (*described, *in_order) and len(things(truth[0])) > 1:

@@ -60,6 +60,11 @@ def test_without_things_or_speech_nothing_is_heard_again(ears, shown, said):
     assert Listening(ears, NAMES)([(0, PICTURE), (1, SOUND)], seen) is seen and not ears.asked
 
 
+def test_sounds_that_are_no_events_are_not_heard_again(ears):
+    seen = {0: picture({0: 1.0}), 1: (Medium("audio", torch.ones(1, 0, 0)),)}
+    assert Listening(ears, NAMES)([(0, PICTURE), (1, SOUND)], seen) is seen and not ears.asked
+
+
 def test_senses_that_cannot_listen_again_are_left_alone():
     seen = {0: picture({0: 1.0}), 1: event(said=True)}
     assert Listening(None, NAMES)([(0, PICTURE), (1, SOUND)], seen) is seen

@@ -7,7 +7,7 @@ own sound, stay as they were.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from trenza.bridges.perceived import CHANCES, NUMBERS, OBJECT_COLUMNS
+from trenza.bridges.perceived import CHANCES, EVENT_COLUMNS, NUMBERS, OBJECT_COLUMNS
 from trenza.signals import Audio, Signal
 from trenza.systems.examples import Medium
 
@@ -55,4 +55,5 @@ class Listening:
 
 
 def _speaks(media: Sequence[Medium]) -> bool:
-    return any(bool((m.features[..., SPEECH] > 0.5).any()) for m in media if m.kind == "audio")
+    heard = [m.features for m in media if m.kind == "audio" and m.features.shape[-1] == EVENT_COLUMNS]
+    return any(bool((events[..., SPEECH] > 0.5).any()) for events in heard)
