@@ -37,8 +37,6 @@ from trenza.systems import load
 LANGUAGES = ("en", "es")
 NEAR = 0.5  # seconds
 BESIDE = "spoken questions beside their pictures"
-
-
 Recording = tuple[np.ndarray, list[dict], str, list[str]]
 
 
@@ -271,12 +269,12 @@ def main() -> None:
         "films": (films.happening,),
     }
     measures: dict[str, Callable[[], dict]] = {
-        f"worlds, {kind}": lambda families=families, count=count, beside=kind == BESIDE: in_worlds(
-            ears, recordings_of(count, args.seed, families, "test_seed"), beside
+        f"worlds, {kind}": lambda kind=kind, families=families: in_worlds(
+            ears,
+            recordings_of(args.worlds if kind == "recordings" else args.worlds // 5, args.seed, families, "test_seed"),
+            beside=kind == BESIDE,
         )
-        for (kind, families), count in zip(
-            kinds.items(), (args.worlds, args.worlds // 5, args.worlds // 5, args.worlds // 5), strict=True
-        )
+        for kind, families in kinds.items()
     }
     measures |= {
         "spoken": lambda: spoken_names(ears, args.each, args.seed),

@@ -117,9 +117,8 @@ def test_what_holds_text_is_no_thing_of_a_page_and_stays_in_a_photograph():
 
 def test_a_sound_is_heard_with_what_is_shown_beside_it():
     sound = Audio(np.zeros(8_000, np.float32))
-    assert (
-        things().beside(sound, ("cow", "ox")).features[0, 0, 0] == 2.5 == things()([sound])[0][0].features[0, 0, 0] + 2
-    )
+    assert things().beside(sound, ("cow", "ox")).features[0, 0, 0] == 2.5
+    assert things()([sound])[0][0].features[0, 0, 0] == 0.5
 
 
 def test_text_is_no_medium():

@@ -8,6 +8,7 @@ What Whisper's encoder made of the sounds is kept in DIR, so that a second run o
 import argparse
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -127,11 +128,18 @@ def overlap(a: tuple[int, int], b: tuple[int, int]) -> float:
     return inside / (a[1] - a[0] + b[1] - b[0] - inside)
 
 
-def prepare(whisper: Whisper, count: int, seed: int, file: Path) -> dict[str, Tensor]:
-    """All features and targets, kept in `file`."""
+def kept(file: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What is made, and kept in `file` for the next run."""
     if file.is_file():
         print(f"{file} is there already and is used; delete it to hear everything again")
         return load_file(file)
+    made = make()
+    save_file(made, file)
+    return made
+
+
+def prepare(whisper: Whisper, count: int, seed: int) -> dict[str, Tensor]:
+    """All features and targets."""
     rng = np.random.default_rng(seed)
     stock = stock_of("train", ("en", "es"))
     notes = played(NOTES_EACH, rng)
@@ -139,9 +147,7 @@ def prepare(whisper: Whisper, count: int, seed: int, file: Path) -> dict[str, Te
     print(f"{len(notes)} notes", flush=True)
     heard, wanted = heard_tracks(whisper, judged_tracks(spoken(SPOKEN, stock, rng), sounds, count, rng))
     print(f"{len(heard)} tracks", flush=True)
-    kept = {"tracks": heard, "wanted": wanted}
-    save_file(kept, file)
-    return kept
+    return {"tracks": heard, "wanted": wanted}
 
 
 def main() -> None:
@@ -158,8 +164,9 @@ def main() -> None:
     whisper = load.whisper()
     config = EventConfig(whisper.config, tuple(sound_names()))
     detector = EventDetector(config, whisper)
-    kept = prepare(load.whisper(torch.bfloat16), args.tracks, args.seed, args.out / "heard.safetensors")
-    tracks, wanted = kept["tracks"], kept["wanted"]
+    ears = load.whisper(torch.bfloat16)
+    heard = kept(args.out / "heard.safetensors", lambda: prepare(ears, args.tracks, args.seed))
+    tracks, wanted = heard["tracks"], heard["wanted"]
     train_judge(detector.judge, tracks[:-HELD_OUT], wanted[:-HELD_OUT], JUDGE_STEPS, args.seed)
     config = settings(detector.judge, tracks[-HELD_OUT:], wanted[-HELD_OUT:], config)
     if args.listener:

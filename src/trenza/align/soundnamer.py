@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trenza.align.events import cosine
+from trenza.align.events import cosine, kept
 from trenza.align.room import record
 from trenza.align.soundnames import sound_names
 from trenza.align.soundtracks import Clip, effects, levelled, played
@@ -82,19 +81,14 @@ def train_namer(namer: Namer, heard: Tensor, labels: Tensor, steps: int, seed: i
             print(f"namer step {step + 1} loss {loss:.3f}", flush=True)
 
 
-def prepare(whisper: Whisper, names: list[str], seed: int, file: Path) -> dict[str, Tensor]:
-    """What the namer takes of all sounds, and their numbers among `names`; kept in `file`."""
-    if file.is_file():
-        print(f"{file} is there already and is used; delete it to hear everything again")
-        return load_file(file)
+def prepare(whisper: Whisper, names: list[str], seed: int) -> dict[str, Tensor]:
+    """What the namer takes of all sounds, and their numbers among `names`."""
     rng = np.random.default_rng(seed)
     alone = rough_sounds(played(NOTES_EACH, rng), stock_of("train", ("en", "es")), rng)
     print(f"{len(alone)} sounds", flush=True)
     index = {english: i for i, english in enumerate(names)}
     labels = torch.tensor([index[c.name] for c in alone])
-    kept = {"sounds": heard_sounds(whisper, alone).half(), "labels": labels}
-    save_file(kept, file)
-    return kept
+    return {"sounds": heard_sounds(whisper, alone).half(), "labels": labels}
 
 
 def main() -> None:
@@ -112,10 +106,11 @@ def main() -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     whisper = load.whisper(torch.bfloat16)
-    kept = prepare(whisper, [english for english, _ in made.names], args.seed, args.out / "sounds.safetensors")
-    sounds = kept["sounds"].float()
+    names = [english for english, _ in made.names]
+    heard = kept(args.out / "sounds.safetensors", lambda: prepare(whisper, names, args.seed))
+    sounds = heard["sounds"].float()
     namer = Namer(sounds.shape[1], 4 * made.width, len(made.names))
-    train_namer(namer, sounds, kept["labels"], STEPS, args.seed)
+    train_namer(namer, sounds, heard["labels"], STEPS, args.seed)
     weights |= {f"namer.{name}": tensor.half() for name, tensor in namer.state_dict().items()}
     save_folder(args.detector, config, weights)
 

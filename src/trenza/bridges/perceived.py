@@ -23,6 +23,7 @@ COLOURS = 8
 # Columns of an object, a track, an event and a line; see `towers/objects.py`, `tracks.py`, `events.py`, `pages.py`.
 OBJECT_COLUMNS = 2 * RIVALS + 4 + 1 + 1 + COLOURS
 NUMBERS, CHANCES = slice(0, RIVALS), slice(RIVALS, 2 * RIVALS)
+NAME = slice(NUMBERS.start, CHANCES.stop)  # of a thing or a track, both
 BOX, SCORE = slice(2 * RIVALS, 2 * RIVALS + 4), 2 * RIVALS + 4
 COLOUR = slice(SCORE + 1, OBJECT_COLUMNS)
 TRACK_COLUMNS = 2 * RIVALS + 2 + 4 + 4 + 1 + 1 + COLOURS
@@ -30,6 +31,8 @@ FRAMES = 16  # looked at, of a video, evenly
 TRACK_SPAN = slice(2 * RIVALS, 2 * RIVALS + 2)  # when it comes and goes
 SAID = 20
 EVENT_COLUMNS = 4 + SAID + 2 * RIVALS
+SPEECH = 0  # of an event: its probability
+WORDS, SOUND = slice(4, 4 + SAID), slice(4 + SAID, EVENT_COLUMNS)  # what was said, and the sound's rivals
 LINE_TOKENS = 24
 OWNER = slice(4 + LINE_TOKENS, 4 + LINE_TOKENS + 2 * RIVALS)  # of a line: the rivals of the thing it is written under
 LINE_COLUMNS = 4 + LINE_TOKENS + 2 * RIVALS

@@ -17,40 +17,34 @@ from torch import Tensor, nn
 from trenza.bridges.events import EventTokens
 from trenza.bridges.lines import LineTokens
 from trenza.bridges.objects import ObjectTokens, TrackTokens
-from trenza.bridges.perceived import CHANCES, EVENT_COLUMNS, LINE_COLUMNS, NONE, NUMBERS, OWNER, RIVALS, SAID
+from trenza.bridges.perceived import (
+    EVENT_COLUMNS,
+    LINE_COLUMNS,
+    NAME,
+    NONE,
+    OWNER,
+    RIVALS,
+    SLOTS,
+    SOUND,
+    SPEECH,
+    WORDS,
+)
 from trenza.conversation import Conversation
 from trenza.systems.examples import Example, Medium, with_media
 
 # How many times: chosen on drawings by a hand that a tower wasn't tuned on, four to a picture, where more found hardly
 # any more of what was there, and took ever more things for others of nearly the same meaning.
 LIKELIER = 12.0
-SPEECH = 0  # column of an event
-WORDS, SOUND = slice(4, 4 + SAID), slice(4 + SAID, EVENT_COLUMNS)  # of an event what was said, and its rivals
-NAME = slice(NUMBERS.start, CHANCES.stop)  # of a thing or a track, its rivals
 WORD = re.compile(r"\w+")
 QUOTES = "«“\"'"
 ARTICLES = ("a", "an", "un", "una")
 # What questions are full of without meaning the name that it is; behind such an article, or quoted, it means it.
 COMMON = {
-    *("on", "up", "one", "two", "three", "four", "five", "seven", "eight", "nine", "orange", "pink", "does", "times"),
-    *("flat", "train", "pick", "sales", "uno", "dos", "tres", "cuatro", "cinco", "siete", "ocho", "nueve", "naranja"),
-    *(
-        "rosa",
-        "negra",
-        "blanca",
-        "hay",
-        "mas",
-        "menos",
-        "mayor",
-        "menor",
-        "sobre",
-        "fuerte",
-        "bajo",
-        "llama",
-        "numeros",
-    ),
-    *("pie", "sal"),
-}
+    "on", "up", "one", "two", "three", "four", "five", "seven", "eight", "nine", "orange", "pink", "does", "times",
+    "flat", "train", "pick", "sales",
+    "uno", "dos", "tres", "cuatro", "cinco", "siete", "ocho", "nueve", "naranja", "rosa", "negra", "blanca", "hay",
+    "mas", "menos", "mayor", "menor", "sobre", "fuerte", "bajo", "llama", "numeros", "pie", "sal",
+}  # fmt: skip
 IRREGULAR = {"man": "men", "child": "children", "person": "people", "mouse": "mice", "goose": "geese", "foot": "feet",
              "tooth": "teeth"}  # fmt: skip
 PARTING = ("de", "del", "con", "en", "a", "para", "sin")  # behind it a Spanish name has its number already
@@ -84,31 +78,26 @@ class Questions:
         """What is heard and what the user's words name, the last words' names last; in each kind's own numbers."""
         words = (m.parts for m in conversation.messages if m.role == "user")
         text = "\n".join(p.signal for parts in words for p in parts if isinstance(p.signal, str))
-        said = [told for medium in media for told in self._said(medium)]
-        sounds = [told for medium in media for told in self._sounds(medium)]
+        heard = [told for medium in media for told in self._heard(medium)]
         found: dict[str, list[tuple[int, ...]]] = {}
         for kind, table in self.tables.items():
-            heard = said if kind == "audio" else [*sounds, *said]  # a sound isn't likelier for being likeliest
-            groups = [numbers for told in (*heard, text) for numbers in _found(told, table)]
+            # A sound isn't likelier for being likeliest.
+            asks = [told for spoken, told in heard if spoken or kind != "audio"]
+            groups = [numbers for told in (*asks, text) for numbers in _found(told, table)]
             found[kind] = list(dict.fromkeys(reversed(groups)))[::-1]
         return found
 
-    def _said(self, sound: Medium) -> Iterator[str]:
+    def _heard(self, sound: Medium) -> Iterator[tuple[bool, str]]:
+        """Whether it was said, and what; or in each language what a sound is likeliest called."""
         bridge = self.bridges.get(sound.kind)
         if not isinstance(bridge, EventTokens):
             return
         for row in sound.features.flatten(0, 1).tolist():
             if row[SPEECH] > 0.5:
                 said = [bridge.words[1, int(word)].tolist() for word in row[WORDS] if word >= 0]
-                yield self.decode([t for tokens in said for t in tokens if t != NONE])
-
-    def _sounds(self, sound: Medium) -> Iterator[str]:
-        """In each language what a sound is likeliest called."""
-        if not isinstance(self.bridges.get(sound.kind), EventTokens):
-            return
-        for row in sound.features.flatten(0, 1).tolist():
-            if row[SPEECH] <= 0.5:
-                yield from (own[int(row[SOUND.start])] for own in self.names[sound.kind])
+                yield True, self.decode([t for tokens in said for t in tokens if t != NONE])
+            else:
+                yield from ((False, own[int(row[SOUND.start])]) for own in self.names[sound.kind])
 
 
 def likelier(medium: Medium, asked: Asked) -> Medium:
@@ -157,14 +146,14 @@ def _add(table: Table, words: tuple[str, ...], number: int) -> None:
 
 def _found(text: str, table: Table) -> Iterator[tuple[int, ...]]:
     """Of each name in a text the numbers: the longest that begins at a word, and no other within it."""
-    folded, longest = _folded(text), max(map(len, table), default=0)
+    folded = _folded(text)
     said = list(WORD.finditer(folded))
     words = [one[0] for one in said]
     at = 0
     while at < len(words):
         quoted = said[at].start() > 0 and folded[said[at].start() - 1] in QUOTES
         meant = words[at] not in COMMON or quoted or (at > 0 and words[at - 1] in ARTICLES)
-        lengths = range(min(longest, len(words) - at), 0 if meant else 1, -1)
+        lengths = range(min(SLOTS, len(words) - at), 0 if meant else 1, -1)
         length = next((n for n in lengths if tuple(words[at : at + n]) in table), 0)
         if length:
             yield tuple(table[tuple(words[at : at + length])])

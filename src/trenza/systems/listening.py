@@ -7,14 +7,13 @@ own sound, stay as they were.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from trenza.bridges.perceived import CHANCES, EVENT_COLUMNS, NUMBERS, OBJECT_COLUMNS
+from trenza.bridges.perceived import CHANCES, EVENT_COLUMNS, NUMBERS, OBJECT_COLUMNS, SPEECH
 from trenza.signals import Audio, Signal
 from trenza.systems.examples import Medium
 
 MAYBE = 0.1  # probability from which a thing's rival is a name of what is shown
 MOST = 24  # names
 REMEMBERED = 128  # sounds with names
-SPEECH = 0  # column of an event
 Seen = Mapping[int, tuple[Medium, ...]]  # by number of its part, a signal's media
 
 

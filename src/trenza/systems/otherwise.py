@@ -22,15 +22,19 @@ from trenza.bridges.perceived import (
     EVENT_COLUMNS,
     LINE_COLUMNS,
     LINE_TOKENS,
+    NAME,
     NONE,
     OBJECT_COLUMNS,
     OWNER,
     RIVALS,
     SCORE,
+    SOUND,
+    SPEECH,
     TRACK_COLUMNS,
     TRACK_SPAN,
+    WORDS,
 )
-from trenza.systems.asked import NAME, SOUND, SPEECH, WORDS, Asked
+from trenza.systems.asked import Asked
 from trenza.systems.examples import Medium, parts
 
 DECISIVE = math.log(2)  # nats by which the usual answer has to be less likely, for media to make a difference
@@ -49,8 +53,8 @@ class Otherwise:
     """Media that differ from those that an example has. bridges: by kind of medium, those of things and sounds."""
 
     def __init__(self, bridges: Mapping[str, nn.Module]):
-        self.bridges = {k: b for k, b in bridges.items() if isinstance(b, ObjectTokens | TrackTokens | EventTokens)}
-        self.counts = {kind: bridge.names.spelling.shape[1] for kind, bridge in self.bridges.items()}
+        named = {k: b for k, b in bridges.items() if isinstance(b, ObjectTokens | TrackTokens | EventTokens)}
+        self.counts = {kind: bridge.names.spelling.shape[1] for kind, bridge in named.items()}  # of names
 
     def __call__(self, media: Sequence[Medium], asked: Asked) -> Iterator[tuple[Medium, ...]]:
         rng = np.random.default_rng(0)  # the same every time

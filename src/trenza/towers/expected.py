@@ -19,9 +19,8 @@ from trenza.towers.hearing import END, MOST_TOKENS, PROMPT
 from trenza.towers.whisper import WhisperDecoder
 
 NEAR = 8  # known texts that are weighed
-SHOWN = (
-    6.0  # nats by which a name of what is shown may be less likely; chosen on spoken questions of worlds of seed 777
-)
+# Nats by which a name of what is shown may be less likely, chosen on spoken questions of worlds of seed 777.
+SHOWN = 6.0
 ALIKE = 45.0  # percent of letters that a known text has to share with what was written
 
 
