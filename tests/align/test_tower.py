@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from trenza.align import objects, seen, tower, views
+from trenza.align import objects, seen, soup, tower, views
 from trenza.align.concepts import PIXELS, all_names, concepts_of
 from trenza.checkpoints import parts
 from trenza.data.corpora import pictures
@@ -43,7 +43,13 @@ def small(monkeypatch):
         monkeypatch.setattr(module, "table_pictures", lambda _: (table, ["teal circle", "bag", "bag", "circle"]))
     monkeypatch.setattr(pictures, "imagenet_names", lambda: [["star"], *([f"class {i}"] for i in range(999))])
     monkeypatch.setattr(parts, "efficientnet_lite2", lambda: untouched)
-    for name, value in {"NAMED": 3, "TABLES": 2, "CROPS": 2, "CUTOUTS": 1, "STUDENT_PIXELS": (64, 64)}.items():
+    for name, value in {
+        "NAMED": 3,
+        "TABLES": 2,
+        "CROPS": 2,
+        "CUTOUTS": 1,
+        "STUDENT_PIXELS": {"cpu": (64, 64), "cuda": (64, 64)},
+    }.items():
         monkeypatch.setattr(tower, name, value)
     monkeypatch.setattr(tower, "TEACHER_PIXELS", 64)
     for name, value in {"SIZES": (64,), "CANVAS": 64, "BATCH": 8, "APART_STEPS": 2}.items():
@@ -86,15 +92,35 @@ def test_from_pictures_to_a_detector(small, tmp_path, monkeypatch):
         tower.train(tmp_path / "on", 2, 1, untouched, tmp_path / "detector")
         ends[back] = load_file(tmp_path / "on" / "tower.safetensors")
     assert ends[0.5].keys() == tuned.keys()
+    monkeypatch.setattr(
+        sys, "argv", ["soup", "--towers", str(tmp_path), str(tmp_path / "on"), "--out", str(tmp_path / "soup")]
+    )
+    soup.main()
+    mean, name = load_file(tmp_path / "soup" / "tower.safetensors"), "prototypes.weight"
+    assert torch.allclose(mean[name], (tuned[name] + ends[0.5][name]) / 2)
     begun, *moved = (
         w.float() for w in (model.keys.weight.detach().half(), *(e["prototypes.weight"] for e in ends.values()))
     )
     whole, half = (end - begun for end in moved)
     assert torch.allclose(half, whole / 2, atol=1e-8) and whole.abs().max() > 5e-8
     monkeypatch.setattr(tower, "training_pictures", lambda: [*training, drawing("noto", "hill"), named_otherwise()])
+    (tmp_path / "on" / "concepts.json").write_text("{}")
+    with pytest.raises(WeightsError, match="tune them on the same data"):
+        soup.main()
     with pytest.raises(WeightsError, match="leave --start out"):
         tower.train(tmp_path / "other", 2, 1, untouched, tmp_path / "detector")
 
 
 def named_otherwise() -> Picture:
     return replace(drawing("noto", "star"), name="moon")
+
+
+def test_zoomed_pieces_are_pieces():
+    """A quarter of what is left stays left: pieces have the colours of where they were cut."""
+    crops = torch.zeros(8, 3, 100, 100, dtype=torch.uint8)
+    crops[:, 0, :, 50:] = 200
+    pieces = views.zoomed(crops, 0)
+    assert pieces.shape == crops.shape and pieces.dtype == torch.uint8
+    reds = pieces[:, 0].float().mean((1, 2))
+    assert reds.min() < 20 and reds.max() > 180  # some lie on one side only, as whole crops never do
+    assert torch.equal(pieces, views.zoomed(crops, 0)) and not torch.equal(pieces, views.zoomed(crops, 1))

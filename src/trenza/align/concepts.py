@@ -2,6 +2,7 @@
 
 import functools
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,15 +129,19 @@ def squared(rgba: np.ndarray, size: int = PIXELS) -> np.ndarray:
 
 def rendered(training: list[Picture]) -> tuple[list[Picture], np.ndarray]:
     """The pictures that can be drawn, and their pixels uint8 [N, 4, PIXELS, PIXELS]."""
-    kept, pixels = [], []
-    for picture in training:
-        try:
-            pixels.append(squared(picture.rgba(PIXELS)))
-        except DataError:
-            continue
-        kept.append(picture)
+    with ProcessPoolExecutor() as pool:
+        drawn = list(pool.map(pixels_of, training, chunksize=64))
+    kept = [picture for picture, pixels in zip(training, drawn, strict=True) if pixels is not None]
     print(f"{len(training) - len(kept)} of {len(training)} pictures cannot be drawn and are left out")
-    return kept, np.stack(pixels)
+    return kept, np.stack([pixels for pixels in drawn if pixels is not None])
+
+
+def pixels_of(picture: Picture) -> np.ndarray | None:
+    """A picture centred, uint8 [4, PIXELS, PIXELS]; None if it can't be drawn."""
+    try:
+        return squared(picture.rgba(PIXELS))
+    except DataError:
+        return None
 
 
 def on_white(rgba: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer as Vocabulary
 from trenza.align.concepts import spoken_texts
 from trenza.align.lexicon import whisper_words
 from trenza.align.sayings import LONGEST, carriers, names
-from trenza.align.speech import HELD_OUT, Utterances
+from trenza.align.speech import Utterances
 from trenza.checkpoints.folder import load_folder, save_folder
 from trenza.systems import load
 from trenza.towers.expected import Expected
@@ -45,7 +45,7 @@ def weighed(
     many nats that one is less likely."""
     alternate = [Expected(names[1 - i :: 2], asked, 0.0, words) for i in (0, 1)]  # without the even, without the odd
     everything, index = Expected(names, asked, 0.0, words), {name: i for i, name in enumerate(names)}
-    numbers = [n for n in range(len(utterances) - HELD_OUT, len(utterances)) if utterances.text(n) in index]
+    numbers = [n for n in utterances.held_out() if utterances.text(n) in index]
     windows = [utterances.window(n) for n in numbers]
     for number, window, (_, said) in zip(numbers, windows, listen(listener, windows), strict=True):
         truth = utterances.text(number)

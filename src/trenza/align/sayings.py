@@ -1,4 +1,7 @@
-"""What the listener learns to write down: names, short questions and sentences in English and Spanish."""
+"""What the listener learns to write down: names, short questions and sentences in English and Spanish.
+
+People read few texts in these, so their captions in languages near to Spanish are learned as well (HELPING).
+"""
 
 import functools
 import re
@@ -18,6 +21,8 @@ from trenza.data.splits import is_test
 from trenza.data.worlds.phrases import phrases
 
 LONGEST = 40  # characters of a name
+HELPING = ("ca", "fr", "ro")  # whose real voices are written down in their own words, never where nothing says so
+REAL, HELP = 0.15, 0.15  # of the sayings are read by real voices in Spanish, in HELPING
 OPEN = ("{x}", "{y}", "{colour}", "{n}")  # what a question may leave open to be spoken here
 
 
@@ -32,8 +37,10 @@ class Saying:
 
 def written(text: str, language: str) -> str:
     """What the listener is to write for `text`: no article before a name, no marks but within words."""
-    articles = phrases(language).document["articles"] if language != "en" else "a"
     plain = re.sub(r"\s+", " ", re.sub(r"[¿?¡!«»“”\".,;:()\[\]]", " ", text)).strip()
+    if language in HELPING:
+        return plain
+    articles = phrases(language).document["articles"] if language != "en" else "a"
     return re.sub(rf"^({articles})\s+", "", plain)
 
 
@@ -76,15 +83,15 @@ def questions(language: str, named: list[str], count: int, rng: np.random.Genera
     return made
 
 
-def real_spanish(test: bool = False) -> list[Saying]:
-    """Captions of stamps of the train (or test) split, read by a real Spanish voice."""
+def real(language: str, test: bool = False) -> list[Saying]:
+    """Captions of stamps of the train (or test) split, read by a real voice; the English ones are all for tests."""
     root = package_folder("tuxpaint-stamps-default") / pictures.STAMPS
     found = []
     for text in sorted(root.rglob("*.txt")):
         stamp = text.relative_to(root).with_suffix("").as_posix()
-        file, said = text.with_name(text.stem + "_desc_es.ogg"), captions(text).get("es")
+        file, said = text.with_name(f"{text.stem}_desc_{language}.ogg"), captions(text).get(language)
         if file.is_file() and said and len(said) <= LONGEST and is_test(stamp, 5) == test:
-            found.append(Saying(said.lower(), "es", file))
+            found.append(Saying(said.lower(), language, file))
     return found
 
 
@@ -95,14 +102,18 @@ def voices(language: str) -> list[str]:
 
 
 def draw(count: int, rng: np.random.Generator) -> list[Saying]:
-    """`count` sayings in random order: names in English and in Spanish 4 in 10 each, else questions and real voices."""
-    share = count // 10
+    """`count` sayings in random order: real voices as said above, of the others names to seven parts in nine."""
+    helping = [saying for language in HELPING for saying in real(language)]
+    drawn = [
+        pool[i]
+        for pool, share in ((real("es"), REAL), (helping, HELP))
+        for i in rng.integers(len(pool), size=int(share * count))
+    ]
+    share = (count - len(drawn)) // 9
     texts, weights = spoken_texts()
-    drawn = [Saying(str(t), "en") for t in rng.choice(texts, 4 * share, p=np.array(weights) / sum(weights))]
+    drawn += [Saying(str(t), "en") for t in rng.choice(texts, 4 * share, p=np.array(weights) / sum(weights))]
     spanish = names("es")
     drawn += [Saying(str(t), "es") for t in rng.choice(spanish, 3 * share)]
     for language, named in (("en", [t for t in texts if not t.startswith("a ")]), ("es", spanish)):
         drawn += [Saying(t, language) for t in questions(language, named, share, rng)]
-    real = real_spanish()
-    drawn += [real[i] for i in rng.integers(len(real), size=count - len(drawn))]
     return [drawn[i] for i in rng.permutation(len(drawn))]

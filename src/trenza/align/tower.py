@@ -4,7 +4,9 @@ Named pictures are learned by cross-entropy over all names; emoji also as other 
 Photographs have no names in reach, so the untouched tower labels them: its ImageNet posterior and its features are the
 targets (Li & Hoiem, "Learning without Forgetting", 2016), and its classifier's weight vectors are the first prototypes.
 
-    python -m trenza.align.tower --out DIR [--steps 1700] [--seed 0] [--start DETECTOR]
+    python -m trenza.align.tower --out DIR [--steps 1700] [--seed 0] [--start DETECTOR] [--times 1] [--redrawn 4]
+
+On an accelerator if there is one, where --times makes the batches larger.
 """
 
 import argparse
@@ -44,8 +46,10 @@ from trenza.towers.objects import UNTOUCHED_PIXELS, numbers_of
 FIRST_TUNED_BLOCK = 6  # the blocks before see only edges and textures, and cost half of the backward pass
 MIXED_AFTER = (3, 6)  # blocks before which some pictures' styles are mixed
 NAMED, TABLES, CROPS, CUTOUTS = 52, 8, 10, 6  # pictures of each kind in a batch
+RATES = (4e-4, 8e-4)  # of tower and prototypes; more with the square root of the batch
 SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
-STUDENT_PIXELS = (128, 160)  # the first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021)
+# The first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021); where there is an accelerator, more.
+STUDENT_PIXELS = {"cpu": (128, 160), "cuda": (160, 208)}
 TEACHER_PIXELS = UNTOUCHED_PIXELS  # the teacher is who names photographs beside the detector
 # The teacher is unsure on cut-outs and close crops (4.8 nats of entropy); sharper targets keep its order.
 TEACHER_TEMPERATURE = 0.6
@@ -80,6 +84,11 @@ class Pictures:
             weight[here] = share * each / each.sum()
         self.weight = torch.from_numpy(weight)
 
+    def to(self, device: torch.device) -> "Pictures":
+        for name in ("rgba", "label", "mirrors", "photograph", "weight"):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         return torch.multinomial(self.weight, count, replacement=True, generator=rng)
 
@@ -95,7 +104,7 @@ def pooled(tower: EfficientNet, rgb: Tensor, size: int) -> Tensor:
     out = []
     for chunk in rgb.split(64):
         x = F.interpolate(chunk.float() / 255, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(rgb.device.type, torch.bfloat16):
             out.append(tower(normalise(x)).float().mean((2, 3)))
     return torch.cat(out)
 
@@ -107,13 +116,13 @@ def first_prototypes(tower: EfficientNet, named: list[tuple[Tensor, Tensor]], co
     """
     features = torch.cat([pooled(tower, rgb, 160) for rgb, _ in named])
     labels, count = torch.cat([own for _, own in named]), len(all_names(concepts))
-    keys = nn.Linear(features.shape[1], count)
+    keys = nn.Linear(features.shape[1], count, device=features.device)
     mean = features.mean(0)
     per_name = torch.zeros_like(keys.weight).index_add_(0, labels, features - mean)
     counts = torch.bincount(labels, minlength=count).clamp(min=1)[:, None]
     centred = per_name / counts
     covariance = (features - mean).T.cov()
-    shrunk = covariance + torch.eye(len(mean)) * covariance.diagonal().mean()
+    shrunk = covariance + torch.eye(len(mean), device=mean.device) * covariance.diagonal().mean()
     weight = torch.linalg.solve(shrunk, centred.T).T
     scale = tower.classifier.weight.norm(dim=1).mean() / weight.norm(dim=1)[weight.norm(dim=1) > 0].mean()
     with torch.no_grad():
@@ -133,8 +142,8 @@ def teach(tower: EfficientNet, rgb: Tensor, concepts: Concepts) -> tuple[Tensor,
         logits = tower.classifier(features.to(tower.classifier.weight.dtype)).float()
     posterior = (logits / TEACHER_TEMPERATURE).softmax(-1)
     entropy = -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
-    targets = torch.zeros(len(rgb), len(all_names(concepts)))
-    targets.index_add_(1, torch.tensor(concepts.of_imagenet), posterior)
+    targets = posterior.new_zeros(len(rgb), len(all_names(concepts)))
+    targets.index_add_(1, torch.tensor(concepts.of_imagenet, device=rgb.device), posterior)
     return targets, 1 - entropy / math.log(logits.shape[1]), features
 
 
@@ -156,33 +165,48 @@ def known_already(detector: Path, names: tuple[str, ...]) -> tuple[EfficientNet,
     return made.tower, made.keys
 
 
-def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path | None = None) -> None:
+def train(
+    out: Path,
+    steps: int,
+    seed: int,
+    untouched: EfficientNet,
+    start: Path | None = None,
+    times: int = 1,
+    anew: int = REDRAWN,
+) -> None:
     """Tune for `steps`, from the untouched tower or from a detector's; the averaged weights go to `out`.
+
+    times: how many times as large batches are. anew: see `Pictures`.
 
     Of a detector's, those go that lie halfway to where it was begun (as WiSE-FT does: Wortsman et al. 2022, section 3).
     """
     torch.manual_seed(seed)
-    rng = torch.Generator().manual_seed(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rng = torch.Generator(device).manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     training = training_pictures()
     concepts = concepts_of(training)
     index = numbers_of(all_names(concepts))
-    data = Pictures(training, index, seed)
-    crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed))
-    cutouts = data.rgba[data.photograph]
-    photographs = torch.cat([crops, torch.from_numpy(on_white(cutouts.numpy()))])
+    data = Pictures(training, index, seed, anew)
+    plain = on_white(data.rgba[: len(training)].numpy())  # not those drawn anew
+    crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed)).to(device)
+    cutouts = torch.from_numpy(on_white(data.rgba[data.photograph].numpy())).to(device)
+    photographs = torch.cat([crops, cutouts])
+    data = data.to(device)
     table, names = table_pictures(seed)
-    tables, of_tables = torch.from_numpy(table), torch.tensor([index[name] for name in names])
+    tables, of_tables = torch.from_numpy(table).to(device), torch.tensor([index[name] for name in names], device=device)
+    untouched = untouched.to(device)
     teacher = quick(untouched)
     targets, sure, features = teach(teacher, photographs, concepts)
     if start is None:
-        plain = slice(len(training))  # before those drawn anew
-        few = torch.randperm(len(tables), generator=rng)[: len(tables) // 4]
-        white = torch.from_numpy(on_white(data.rgba[plain].numpy()))
-        keys = first_prototypes(teacher, [(white, data.label[plain]), (tables[few], of_tables[few])], concepts)
+        few = torch.randperm(len(tables), generator=rng, device=device)[: len(tables) // 4]
+        white = torch.from_numpy(plain).to(device)
+        known = (white, data.label[: len(training)])
+        keys = first_prototypes(teacher, [known, (tables[few], of_tables[few])], concepts)
         first = untouched
     else:
         first, keys = known_already(start, all_names(concepts))
+        first, keys = first.to(device), keys.to(device)
         first.classifier = untouched.classifier  # which a detector has no use for
     (out / "concepts.json").write_text(json.dumps(concepts.__dict__))
     print(f"{len(data.rgba)} pictures, {len(photographs)} photographs, {len(index)} names", flush=True)
@@ -196,34 +220,37 @@ def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT))
     tuned = [p for p in tower.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
-        [{"params": tuned, "lr": 4e-4}, {"params": keys.parameters(), "lr": 8e-4}], weight_decay=0.02
+        [{"params": p, "lr": rate * times**0.5} for p, rate in zip((tuned, keys.parameters()), RATES, strict=True)],
+        weight_decay=0.02,
     )
+    counts = [times * count for count in (NAMED, TABLES, CROPS, CUTOUTS)]
     peak = [group["lr"] for group in optimiser.param_groups]
     log = (out / "metrics.jsonl").open("w")
     begun = time.time()
     for step in range(steps):
         progress = step / steps
-        size = STUDENT_PIXELS[progress >= 0.6]
+        size = STUDENT_PIXELS[device.type][progress >= 0.6]
         rate = min(1, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
         for group, lr in zip(optimiser.param_groups, peak, strict=True):
             group["lr"] = lr * rate
-        named, told = data.draw(NAMED, rng), torch.randint(len(tables), (TABLES,), generator=rng)
-        seen = torch.cat([
-            torch.randint(len(crops), (CROPS,), generator=rng),
-            len(crops) + torch.randint(len(cutouts), (CUTOUTS,), generator=rng),
-        ])  # fmt: skip
+        named = data.draw(counts[0], rng)
+        told, of_crops, of_cutouts = (
+            torch.randint(len(pictures), (count,), generator=rng, device=device)
+            for pictures, count in zip((tables, crops, cutouts), counts[1:], strict=True)
+        )
+        seen = torch.cat([of_crops, len(crops) + of_cutouts])
         rgb = torch.cat([
             augment.compose(data.rgba[named], data.mirrors[named], crops, size, rng),
             augment.jitter_photographs(tables[told], size, rng),
             augment.jitter_photographs(photographs[seen], size, rng),
         ])  # fmt: skip
-        with torch.autocast("cpu", torch.bfloat16):
-            pooled_now = named_forward(tower, normalise(rgb), NAMED, rng)
+        with torch.autocast(device.type, torch.bfloat16):
+            pooled_now = named_forward(tower, normalise(rgb), len(named), rng)
         logits = keys(F.dropout(pooled_now, 0.2))
-        labels, known = torch.cat([data.label[named], of_tables[told]]), NAMED + TABLES
-        naming = F.cross_entropy(logits[:known], labels, label_smoothing=0.05)
-        teaching = (F.cross_entropy(logits[known:], targets[seen], reduction="none") * sure[seen]).mean()
-        keeping = F.mse_loss(pooled_now[known:], features[seen]) / features.var()
+        labels = torch.cat([data.label[named], of_tables[told]])
+        naming = F.cross_entropy(logits[: len(labels)], labels, label_smoothing=0.05)
+        teaching = (F.cross_entropy(logits[len(labels) :], targets[seen], reduction="none") * sure[seen]).mean()
+        keeping = F.mse_loss(pooled_now[len(labels) :], features[seen]) / features.var()
         loss = naming + teaching + 0.5 * keeping
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -231,10 +258,10 @@ def train(out: Path, steps: int, seed: int, untouched: EfficientNet, start: Path
         optimiser.zero_grad(set_to_none=True)
         average.update_parameters(model)
         if step % 20 == 0:
-            right = (logits[:known].argmax(1) == labels).float()
+            right = (logits[: len(labels)].argmax(1) == labels).float()
             row = {
                 "step": step, "seconds": round(time.time() - begun), "loss": loss.item(),
-                "right": right[:NAMED].mean().item(), "right of tables": right[NAMED:].mean().item(),
+                "right": right[: len(named)].mean().item(), "right of tables": right[len(named) :].mean().item(),
                 "naming": naming.item(), "teaching": teaching.item(), "keeping": keeping.item(),
             }  # fmt: skip
             log.write(json.dumps(row) + "\n")
@@ -262,10 +289,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a detector's folder to go on from (default: the untouched tower)")
+    parser.add_argument("--times", type=int, default=1, help="how many times as large batches are")
+    parser.add_argument("--redrawn", type=int, default=REDRAWN, help="times that each emoji also comes drawn anew")
     args = parser.parse_args()
     from trenza.checkpoints.parts import efficientnet_lite2
 
-    train(args.out, args.steps, args.seed, efficientnet_lite2().eval(), args.start)
+    untouched = efficientnet_lite2().eval()
+    train(args.out, args.steps, args.seed, untouched, args.start, args.times, args.redrawn)
 
 
 if __name__ == "__main__":

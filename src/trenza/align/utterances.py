@@ -36,7 +36,7 @@ def clip(saying: Saying, rng: np.random.Generator) -> np.ndarray:
 
 
 def make(sayings: list[Saying], seed: int, whisper: Whisper, out: Path) -> None:
-    """`features.npy` float16 [frames of all, 384], and `index.json` beside it: what to write, first frame, end."""
+    """`features.npy` float16 [frames of all, 384]; in `index.json` what to write, first frame, end, language."""
     seeds = np.random.default_rng(seed).integers(0, 2**63, len(sayings))
     out.mkdir(parents=True, exist_ok=True)
     features, index, frames = [], [], 0
@@ -50,7 +50,7 @@ def make(sayings: list[Saying], seed: int, whisper: Whisper, out: Path) -> None:
             heard = hear(whisper, [torch.from_numpy(c) for _, c in fits])
             for (saying, _), tokens in zip(fits, heard, strict=True):
                 features.append(tokens.half().numpy())
-                index.append((written(saying.text, saying.language), frames, frames + len(tokens)))
+                index.append((written(saying.text, saying.language), frames, frames + len(tokens), saying.language))
                 frames += len(tokens)
             if start % (batch * 25) == 0:
                 print(f"{start + len(texts)} of {len(sayings)} utterances", flush=True)

@@ -10,6 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
@@ -36,6 +37,7 @@ REDRAWN = 1  # times that each emoji also comes drawn anew
 OF_TABLES, TABLES_SHARE = 4000, 0.15  # pictures of the two tables that are seen, and their share of the drawn
 LEARNING_RATE = 5e-4
 APART_STEPS = 500
+ZOOMED = (0.1, 0.4)  # of a crop's side: pieces of photographs in which no thing stands are photographs too
 
 
 def features(tower: EfficientNet, rgb: Tensor) -> Tensor:
@@ -75,6 +77,17 @@ def fit(
         if step % 250 == 249:
             right = (logits[:BATCH].argmax(1) == named[1][mine]).float().mean()
             print(f"step {step + 1} naming {naming:.3f} right {right:.3f} teaching {teaching:.3f}", flush=True)
+
+
+def zoomed(crops: Tensor, seed: int) -> Tensor:
+    """A small piece of each crop uint8 [N, 3, S, S], as large as the crop."""
+    rng, size, pieces = np.random.default_rng(seed), crops.shape[-1], []
+    for crop in crops:
+        side = round(size * rng.uniform(*ZOOMED))
+        top, left = rng.integers(0, size - side + 1, 2)
+        piece = crop[None, :, top : top + side, left : left + side].float()
+        pieces.append(F.interpolate(piece, size=size, mode="bicubic").clamp(0, 255).round().to(torch.uint8))
+    return torch.cat(pieces)
 
 
 def tell_apart(photographed: nn.Linear, photographs: Tensor, drawn: Tensor, weight: Tensor, seed: int) -> None:
@@ -130,7 +143,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     photographed = nn.Linear(width, 1)
     is_drawn = torch.cat([~data.photograph, torch.ones(len(few), dtype=torch.bool)])  # so small that clothes count too
-    tell_apart(photographed, seen, drawn[is_drawn], weight[is_drawn], args.seed)
+    near = features(tower, zoomed(crops[::2], args.seed))
+    tell_apart(photographed, torch.cat([seen, near]), drawn[is_drawn], weight[is_drawn], args.seed)
     parts = {"keys": keys, "photographed": photographed}
     fitted = {f"{name}.{end}": v.contiguous() for name, part in parts.items() for end, v in part.state_dict().items()}
     save_file(fitted, args.tower / "views.safetensors")
