@@ -5,8 +5,8 @@
 set -euo pipefail
 out=${1:?usage: recipes/events.sh OUT START}
 start=${2:?usage: recipes/events.sh OUT START}
-python -m trenza.align.utterances --out "$out/utterances" --count 20000 --seed 2
-python -m trenza.align.speech --utterances "$out/utterances" --out "$out/listener" --start "$start" --steps 1500 --seed 1
+python -m trenza.align.utterances --out "$out/utterances" --count 26000 --seed 4
+python -m trenza.align.speech --utterances "$out/utterances" --out "$out/listener" --start "$start" --steps 2600 --seed 2
 python -m trenza.align.events --out "$out/events" --listener "$out/listener/listener.safetensors" --tracks 2000 --seed 0
 python -m trenza.align.soundnamer --detector "$out/events/model" --out "$out/sounds" --seed 0
 python -m trenza.align.expected --model "$out/events/model" --utterances "$out/utterances"
