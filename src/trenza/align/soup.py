@@ -1,4 +1,4 @@
-"""The mean of two tunings of one tower, which knows more of other hands than either (Wortsman et al. 2022, "Model soups").
+"""The mean of two tunings of one tower (Wortsman et al. 2022, "Model soups").
 
     python -m trenza.align.soup --towers DIR DIR --out DIR
 

@@ -48,7 +48,7 @@ MIXED_AFTER = (3, 6)  # blocks before which some pictures' styles are mixed
 NAMED, TABLES, CROPS, CUTOUTS = 52, 8, 10, 6  # pictures of each kind in a batch
 RATES = (4e-4, 8e-4)  # of tower and prototypes; more with the square root of the batch
 SHARE = {"emoji": 0.55, "stamps": 0.25, "openclipart": 0.2}
-# The first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021); where there is an accelerator, more.
+# The first for the first 60% of the steps (progressive resizing, as in Tan & Le 2021).
 STUDENT_PIXELS = {"cpu": (128, 160), "cuda": (160, 208)}
 TEACHER_PIXELS = UNTOUCHED_PIXELS  # the teacher is who names photographs beside the detector
 # The teacher is unsure on cut-outs and close crops (4.8 nats of entropy); sharper targets keep its order.
