@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the detector of events in sound (src/trenza/default_events) from the sources. START is a listener to go on from,
 # as safetensors. The shipped one went on from the first braid's: `listener.*` of src/trenza/default/model.safetensors at
-# commit 42653f8, without that beginning, in two steps (its card has them).
+# commit 42653f8, without that beginning, in steps that its card has.
 set -euo pipefail
 out=${1:?usage: recipes/events.sh OUT START}
 start=${2:?usage: recipes/events.sh OUT START}
