@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer as Vocabulary
 from torch import Tensor
 
 from heard import among, mean, resampled
@@ -20,7 +19,7 @@ from trenza.data.corpora import pictures, speech
 from trenza.data.corpora.instruments import INSTRUMENTS
 from trenza.data.worlds.sources import SOUNDING, stock_of
 from trenza.data.worlds.track import RATE, prepared
-from trenza.towers.hearing import END, PROMPT
+from trenza.towers.expected import log_p
 from trenza.towers.whisper import CHUNK_SECONDS, Whisper, log_mel, pad_seconds
 
 FORMS = ("({})", " [{}]")
@@ -40,26 +39,15 @@ def unheard_effects() -> list[tuple[str, np.ndarray]]:
 
 
 @torch.no_grad()
-def would_write(whisper: Whisper, words: Vocabulary, samples: np.ndarray, names: Sequence[str]) -> Tensor:
-    """log p of each name's being written, summed over forms and repetitions, [N]."""
-    total = torch.zeros(len(names))
+def would_write(whisper: Whisper, spelled: Sequence[Sequence[list[int]]], samples: np.ndarray) -> Tensor:
+    """log p of each name's being written, [N], over repetitions and forms. spelled: by form, the names' tokens."""
     loud = 0.5 * samples / (np.abs(samples).max() + 1e-6)
+    total = torch.zeros(len(spelled[0]))
     for times in REPEATED:
         sound = torch.from_numpy(np.tile(loud, times)[: LONGEST * RATE].astype(np.float32))
-        features = whisper.encoder(log_mel(pad_seconds(sound, CHUNK_SECONDS))[None])
-        context = [(k.expand(len(names), -1, -1, -1), v.expand(len(names), -1, -1, -1)) for k, v in (
-            whisper.decoder.remember(features)
-        )]  # fmt: skip
-        for form in FORMS:
-            spelled = [words.encode(form.format(name), add_special_tokens=False).ids for name in names]
-            tokens = torch.full((len(names), len(PROMPT) + max(map(len, spelled))), END)
-            tokens[:, : len(PROMPT)] = torch.tensor(PROMPT)
-            for row, ids in zip(tokens, spelled, strict=True):
-                row[len(PROMPT) : len(PROMPT) + len(ids)] = torch.tensor(ids)
-            logits = whisper.decoder(tokens[:, :-1], context)[:, len(PROMPT) - 1 :]
-            written = logits.log_softmax(-1).gather(2, tokens[:, len(PROMPT) :, None])[..., 0]
-            inside = torch.arange(written.shape[1]) < torch.tensor([len(ids) for ids in spelled])[:, None]
-            total += (written * inside).sum(1)
+        (features,) = whisper.encoder(log_mel(pad_seconds(sound, CHUNK_SECONDS))[None])
+        for texts in spelled:
+            total += log_p(whisper.decoder, features, texts, ended=False)
     return total
 
 
@@ -71,8 +59,9 @@ def sound_effects(whisper: Whisper, trained: Sequence[str], seed: int) -> dict:
     rng, words = np.random.default_rng(seed), whisper_words()
     clips, usual = unheard_effects(), [(c.name, c.samples) for c in effects(stock_of("train", ("en", "es")))]
     of_effects = sorted({name for name, _ in clips} | (set(trained) - set(INSTRUMENTS)))
+    spelled = [[words.encode(f.format(n), add_special_tokens=False).ids for n in of_effects] for f in FORMS]
     scores = {
-        kind: torch.stack([would_write(whisper, words, samples, of_effects) for _, samples in sounds])
+        kind: torch.stack([would_write(whisper, spelled, samples) for _, samples in sounds])
         for kind, sounds in (("usual", usual), ("never heard", clips))
     }
     raised = {kind: value - scores["usual"].mean(0) for kind, value in scores.items()}

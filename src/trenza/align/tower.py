@@ -188,7 +188,6 @@ def train(
     concepts = concepts_of(training)
     index = numbers_of(all_names(concepts))
     data = Pictures(training, index, seed, anew)
-    plain = on_white(data.rgba[: len(training)].numpy())  # not those drawn anew
     crops = torch.from_numpy(photograph_crops(False, CROPS_A_PHOTOGRAPH, seed)).to(device)
     cutouts = torch.from_numpy(on_white(data.rgba[data.photograph].numpy())).to(device)
     photographs = torch.cat([crops, cutouts])
@@ -200,7 +199,7 @@ def train(
     targets, sure, features = teach(teacher, photographs, concepts)
     if start is None:
         few = torch.randperm(len(tables), generator=rng, device=device)[: len(tables) // 4]
-        white = torch.from_numpy(plain).to(device)
+        white = torch.from_numpy(on_white(data.rgba[: len(training)].cpu().numpy())).to(device)  # not those drawn anew
         known = (white, data.label[: len(training)])
         keys = first_prototypes(teacher, [known, (tables[few], of_tables[few])], concepts)
         first = untouched

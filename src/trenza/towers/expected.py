@@ -73,8 +73,9 @@ class Expected:
 
 
 @torch.no_grad()
-def log_p(listener: WhisperDecoder, features: Tensor, texts: Sequence[list[int]]) -> Tensor:
-    """log p of each text with its end, in nats [len(texts)], of one window's features [n, width]."""
+def log_p(listener: WhisperDecoder, features: Tensor, texts: Sequence[list[int]], ended: bool = True) -> Tensor:
+    """log p of each text, with its end or as what comes first, in nats [len(texts)], of one window's features
+    [n, width]."""
     longest = max(map(len, texts))
     tokens = torch.full((len(texts), len(PROMPT) + longest), END)
     tokens[:, : len(PROMPT)] = torch.tensor(PROMPT)
@@ -83,7 +84,7 @@ def log_p(listener: WhisperDecoder, features: Tensor, texts: Sequence[list[int]]
     for row, text in enumerate(texts):
         tokens[row, len(PROMPT) : len(PROMPT) + len(text)] = torch.tensor(text, dtype=torch.long)
         wanted[row, : len(text)] = torch.tensor(text, dtype=torch.long)
-        counted[row, : len(text) + 1] = 1
+        counted[row, : len(text) + ended] = 1
     # What is heard is the same for all texts: its keys and values are made once a layer.
     many = (len(texts), -1, -1, -1)
     context = [(keys.expand(many), values.expand(many)) for keys, values in listener.remember(features[None])]
