@@ -104,6 +104,23 @@ def test_two_things_that_are_each_sure_keep_their_names():
     assert torch.equal(seen, named(cat, dog))
 
 
+@pytest.mark.parametrize(
+    ("things_seen", "text", "left", "read"),
+    [
+        ([{1: 0.9}], "m", 0.05, 0),  # a camel's legs
+        ([{1: 0.4, 2: 0.3}], "m", 0.05, 1),  # may be a letter itself
+        ([{1: 0.9}, {2: 0.9}], "m", 0.05, 1),  # may name one of them
+        ([{1: 0.9}], "m", 0.5, 1),  # stands beside it
+        ([{1: 0.9}], "7", 0.05, 1),
+        ([{1: 0.9}], "UK", 0.05, 1),
+    ],
+)
+def test_a_lone_letter_within_the_only_thing_is_a_stroke_of_it(things_seen, text, left, read):
+    lines = [Line(text, (0.4, left, 0.6, left + 0.04))]
+    seen = replace(things(), objects=lambda pixels: [named(*things_seen)], lines=lambda pixels: lines)([grey(60)])[0]
+    assert seen[1].features.shape[1] == read
+
+
 def test_what_holds_text_is_no_thing_of_a_page_and_stays_in_a_photograph():
     ghost = named({1: 0.7})
     ghost[:, BOX] = torch.tensor([0.4, 0.0, 0.7, 0.4])  # over the page's lines

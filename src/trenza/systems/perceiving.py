@@ -52,8 +52,8 @@ class Things:
         if isinstance(signal, Image):
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
-            lines = in_reading_order(self.lines(pixels))
             found = agreed(self.objects(torch.from_numpy(pixels)[None])[0])
+            lines = in_reading_order(pages.legible(self.lines(pixels), found))
             rows = pages.owned(pages.rows(lines, self.encode), found)
             # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.
             if sum(map(_of_a_page, lines)) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
