@@ -9,5 +9,6 @@ python -m trenza.align.soup --towers "$out/small" "$out/large" --out "$out/tower
 python -m trenza.align.views --tower "$out/tower" --seed 0
 python -m trenza.align.objects --tower "$out/tower" --out "$out/objects" --chunks 300 --what 700 --colour 800 --where 740
 python -m trenza.align.averaging --tower "$out/tower" --out "$out/objects"
+python -m trenza.align.photographed --detector "$out/objects/detector"
 python -m trenza.align.detected --model "$out/objects/detector"
 python -m trenza.align.likeness --detector "$out/objects/detector"

@@ -52,7 +52,7 @@ def small(monkeypatch):
     }.items():
         monkeypatch.setattr(tower, name, value)
     monkeypatch.setattr(tower, "TEACHER_PIXELS", 64)
-    for name, value in {"SIZES": (64,), "CANVAS": 64, "BATCH": 8, "APART_STEPS": 2}.items():
+    for name, value in {"SIZES": (64,), "CANVAS": 64, "BATCH": 8}.items():
         monkeypatch.setattr(views, name, value)
     return training, untouched
 
@@ -113,14 +113,3 @@ def test_from_pictures_to_a_detector(small, tmp_path, monkeypatch):
 
 def named_otherwise() -> Picture:
     return replace(drawing("noto", "star"), name="moon")
-
-
-def test_zoomed_pieces_are_pieces():
-    """A quarter of what is left stays left: pieces have the colours of where they were cut."""
-    crops = torch.zeros(8, 3, 100, 100, dtype=torch.uint8)
-    crops[:, 0, :, 50:] = 200
-    pieces = views.zoomed(crops, 0)
-    assert pieces.shape == crops.shape and pieces.dtype == torch.uint8
-    reds = pieces[:, 0].float().mean((1, 2))
-    assert reds.min() < 20 and reds.max() > 180  # some lie on one side only, as whole crops never do
-    assert torch.equal(pieces, views.zoomed(crops, 0)) and not torch.equal(pieces, views.zoomed(crops, 1))

@@ -7,7 +7,7 @@ import torch
 
 from trenza.towers.boxes import EDGE, MOST, alone, inset, overlap, standing
 from trenza.towers.efficientnet import EfficientNet, EfficientNetConfig
-from trenza.towers.objects import COLUMNS, SHARPER, ObjectDetector, ObjectsConfig, cut
+from trenza.towers.objects import COLUMNS, SHARPER, UNTOUCHED_PIXELS, ObjectDetector, ObjectsConfig, cut, seen, textures
 
 TOWER = EfficientNetConfig(0.25, 0.3)
 
@@ -123,7 +123,7 @@ def test_a_photograph_is_named_by_the_untouched_tower_too_and_a_drawing_is_not()
     )
     model = ObjectDetector(config).eval()
     asked = []
-    untouched.register_forward_hook(lambda *_: asked.append(1))
+    untouched.classifier.register_forward_hook(lambda *_: asked.append(1))
     model.untouched = (untouched,)
     pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     torch.nn.init.zeros_(model.photographed.weight)
@@ -134,13 +134,36 @@ def test_a_photograph_is_named_by_the_untouched_tower_too_and_a_drawing_is_not()
         model.photographed.bias.fill_(9.0)  # surely a photograph
         taken = model.gist(pixels)
     assert asked
-    assert torch.allclose(model.recognised(pixels), torch.tensor([0.0, 0, 1]).expand(2, 3))  # all its classes
+    maps, _ = textures(untouched, seen(pixels.permute(0, 3, 1, 2), UNTOUCHED_PIXELS))
+    assert torch.allclose(model.recognised(maps), torch.tensor([0.0, 0, 1]).expand(2, 3))  # all its classes
     assert int(taken.argmax()) == 2 and float(taken.sum()) == pytest.approx(1)
     own = model.keys(model.seen_whole(pixels)).softmax(-1)
     sharp = own**SHARPER
     assert torch.allclose(drawn, (sharp / sharp.sum(-1, keepdim=True)).mean(0), atol=1e-5)
     half = (own + torch.tensor([0.0, 0, 1])) / 2
     assert torch.allclose(taken, (half**SHARPER / (half**SHARPER).sum(-1, keepdim=True)).mean(0), atol=1e-3)
+
+
+def test_among_names_of_imagenet_the_untouched_tower_decides_in_photographs():
+    torch.manual_seed(0)
+    untouched = EfficientNet(EfficientNetConfig(0.25, 0.3, classes=3)).eval()
+    config = ObjectsConfig(TOWER, ("own", "cat", "dog"), 4, 64, 64, whole=(48,), width=16, imagenet=(1, 2, 2))
+    model = ObjectDetector(config).eval().requires_grad_(False)
+    model.untouched = (untouched.requires_grad_(False),)
+    untouched.classifier.bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+    model.keys.bias.copy_(torch.tensor([1.0, -3.0, 2.0]))  # a dog, it says; the untouched tower says a cat
+    pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    maps, _ = textures(untouched, seen(pixels.permute(0, 3, 1, 2), UNTOUCHED_PIXELS))
+    known, own = model.recognised(maps)[0], model.keys(model.seen_whole(pixels)).softmax(-1)[0]
+    torch.nn.init.zeros_(model.photographed.weight)
+    found = {}
+    for sure in (-9.0, 9.0):
+        model.photographed.bias.fill_(sure)
+        found[sure] = model.gist(pixels)
+    kept = own[0] / 2  # of a name that only the tuned tower has
+    wanted = torch.stack([kept, *(known[1:] * (1 - kept))]) ** SHARPER
+    assert torch.allclose(found[9.0], wanted / wanted.sum(), atol=1e-3)
+    assert int(found[-9.0].argmax()) == 2 and found[9.0][1] > found[9.0][2]
 
 
 def test_what_nothing_stands_out_of_is_one_thing_if_its_name_is_sure_enough():

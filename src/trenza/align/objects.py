@@ -39,8 +39,10 @@ def new_detector(names: tuple[str, ...], tower: Path) -> ObjectDetector:
     model = ObjectDetector(ObjectsConfig(LITE2, names, RANK, GLANCE, LOOK, whole=views.SIZES, imagenet=tuple(known)))
     seen.fill_tower(model, tower)
     fitted = load_file(tower / "views.safetensors")
-    for part in ("keys", "photographed"):
-        getattr(model, part).load_state_dict({end: fitted[f"{part}.{end}"] for end in ("weight", "bias")})
+    assert model.keys is not None and model.photographed is not None
+    model.keys.load_state_dict({end: fitted[f"keys.{end}"] for end in ("weight", "bias")})
+    nn.init.zeros_(model.photographed.weight)  # all is drawn until `photographed.py` has judged
+    nn.init.zeros_(model.photographed.bias)
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

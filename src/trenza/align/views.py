@@ -10,7 +10,6 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
@@ -36,8 +35,6 @@ BATCH = 512
 REDRAWN = 1  # times that each emoji also comes drawn anew
 OF_TABLES, TABLES_SHARE = 4000, 0.15  # pictures of the two tables that are seen, and their share of the drawn
 LEARNING_RATE = 5e-4
-APART_STEPS = 500
-ZOOMED = (0.1, 0.4)  # of a crop's side: pieces of photographs in which no thing stands are photographs too
 
 
 def features(tower: EfficientNet, rgb: Tensor) -> Tensor:
@@ -79,35 +76,6 @@ def fit(
             print(f"step {step + 1} naming {naming:.3f} right {right:.3f} teaching {teaching:.3f}", flush=True)
 
 
-def zoomed(crops: Tensor, seed: int) -> Tensor:
-    """A small piece of each crop uint8 [N, 3, S, S], as large as the crop."""
-    rng, size, pieces = np.random.default_rng(seed), crops.shape[-1], []
-    for crop in crops:
-        side = round(size * rng.uniform(*ZOOMED))
-        top, left = rng.integers(0, size - side + 1, 2)
-        piece = crop[None, :, top : top + side, left : left + side].float()
-        pieces.append(F.interpolate(piece, size=size, mode="bicubic").clamp(0, 255).round().to(torch.uint8))
-    return torch.cat(pieces)
-
-
-def tell_apart(photographed: nn.Linear, photographs: Tensor, drawn: Tensor, weight: Tensor, seed: int) -> None:
-    """Logistic regression: whether features [N, 1280] are of a photograph. weight: of drawing the drawn ones."""
-    rng = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(photographed.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
-    spread = drawn.std(0)
-    for _ in range(APART_STEPS):
-        one = photographs[torch.randint(len(photographs), (BATCH,), generator=rng)]
-        other = drawn[torch.multinomial(weight, BATCH, replacement=True, generator=rng)]
-        x = torch.cat([one, other])
-        logits = photographed(x + torch.randn(x.shape, generator=rng) * spread * 0.3)[:, 0]
-        value = F.binary_cross_entropy_with_logits(logits, (torch.arange(len(x)) < BATCH).float())
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        optimiser.step()
-    right = ((photographed(photographs) > 0).float().mean(), (photographed(drawn) < 0).float().mean())
-    print(f"photographs told {right[0]:.3f}, drawings {right[1]:.3f}", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tower", type=Path, required=True)
@@ -140,13 +108,7 @@ def main() -> None:
         keys.weight.copy_(weights["prototypes.weight"])
         keys.bias.copy_(weights["prototypes.bias"])
     fit(keys, (drawn, names, weight), (seen, posterior, sure), args.steps, args.seed)
-    torch.manual_seed(args.seed)
-    photographed = nn.Linear(width, 1)
-    is_drawn = torch.cat([~data.photograph, torch.ones(len(few), dtype=torch.bool)])  # so small that clothes count too
-    near = features(tower, zoomed(crops[::2], args.seed))
-    tell_apart(photographed, torch.cat([seen, near]), drawn[is_drawn], weight[is_drawn], args.seed)
-    parts = {"keys": keys, "photographed": photographed}
-    fitted = {f"{name}.{end}": v.contiguous() for name, part in parts.items() for end, v in part.state_dict().items()}
+    fitted = {f"keys.{end}": value.contiguous() for end, value in keys.state_dict().items()}
     save_file(fitted, args.tower / "views.safetensors")
 
 

@@ -32,8 +32,9 @@ PATCH = 32  # pixels a side of what colours are read from
 FINE_STAGE, COARSE_STAGE = 2, 4  # whose maps the glance reads: strides 8 and 16
 COMPARED_STAGES = (3, 4, 5)  # whose maps are compared with those of known drawings
 BATCH = 64  # things looked at in one pass
+JUDGED_STAGE = 3  # of the untouched tower, by whose maps photographs are told from drawings
 UNTOUCHED_PIXELS = 260  # at which the untouched tower sees a photograph
-UNTOUCHED_SHARE = 0.5  # of a photograph's names
+UNTOUCHED_SHARE = 0.5  # of a photograph's names, before those of ImageNet are shared out
 SHARPER = 3.0  # power of a whole picture's names: a name that is a blend of many can't be read
 
 
@@ -74,7 +75,7 @@ class ObjectDetector(nn.Module):
         self.directions = nn.Linear(config.tower.width, config.rank, bias=False)
         self.names = nn.Linear(config.rank, len(config.names))
         self.keys = nn.Linear(config.tower.width, len(config.names)) if config.whole else None  # of whole pictures
-        self.photographed = nn.Linear(config.tower.width, 1) if config.imagenet else None  # or drawn
+        self.photographed = nn.Linear(2 * widths[JUDGED_STAGE], 1) if config.imagenet else None  # or drawn
         compared = [widths[stage] for stage in COMPARED_STAGES]
         self.likeness = Likeness(config.likeness, compared, len(config.names)) if config.likeness else None
         shapes = {f"{colour} {shape}" for colour in UNPAINTED for shape in SHAPES}
@@ -162,25 +163,36 @@ class ObjectDetector(nn.Module):
         features = self.seen_whole(pixels)
         names = self.keys(features).softmax(-1)
         photograph = torch.full((len(names),), -torch.inf)  # without a judge all are drawn
-        if self.photographed is not None:
-            photograph = self.photographed(features)[:, 0]
+        if self.photographed is not None and self.untouched:
+            maps, texture = textures(self.untouched[0], seen(pixels.permute(0, 3, 1, 2), UNTOUCHED_PIXELS))
+            photograph = self.photographed(texture)[:, 0]
         drawn, some = (photograph <= 0).nonzero()[:, 0], (photograph > 0).nonzero()[:, 0]
         if self.likeness is not None and boxes is not None and len(drawn):
             names[drawn] = self.likeness.weigh(names[drawn], self.alike(pixels[drawn], boxes[drawn]))
-        if self.untouched and len(some):
-            share = UNTOUCHED_SHARE * photograph[some, None].sigmoid()
-            names[some] = (1 - share) * names[some] + share * self.recognised(pixels[some])
+        if len(some):
+            names[some] = self._both(names[some], self.recognised(maps[some]), photograph[some, None].sigmoid())
         sharp = names**SHARPER
         return (sharp / sharp.sum(-1, keepdim=True)).mean(0)
 
+    def _both(self, names: Tensor, untouched: Tensor, sure: Tensor) -> Tensor:
+        """Names of photographs [N, names] by both towers. sure: [N, 1], that they are photographs.
+
+        Among ImageNet's names the untouched tower decides, as far as that is sure: the tuned one is sure of wrong ones
+        in photographs that are unlike those it was tuned on.
+        """
+        share = UNTOUCHED_SHARE * sure
+        mixed = (1 - share) * names + share * untouched
+        known = torch.zeros(names.shape[1]).index_fill(0, torch.tensor(self.config.imagenet), 1.0)
+        all_known = (mixed * known).sum(1, keepdim=True)
+        return mixed + sure * (untouched * all_known - mixed * known)
+
     @torch.no_grad()
-    def recognised(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, H, W, 3], squares, to the untouched tower's probabilities of names [N, names]."""
+    def recognised(self, maps: Tensor) -> Tensor:
+        """The untouched tower's maps after JUDGED_STAGE to its probabilities of names [N, names]."""
         (tower,) = self.untouched
-        x = seen(pixels.permute(0, 3, 1, 2), UNTOUCHED_PIXELS)
-        classes = tower.classify(tower(x)).softmax(-1)
+        classes = tower.classify(tower.rest(maps, JUDGED_STAGE)).softmax(-1)
         numbers = torch.tensor(self.config.imagenet)
-        return torch.zeros(len(pixels), len(self.config.names)).index_add(1, numbers, classes)
+        return torch.zeros(len(maps), len(self.config.names)).index_add(1, numbers, classes)
 
     @torch.no_grad()
     def detect(self, pixels: Tensor) -> list[Tensor]:
@@ -239,6 +251,13 @@ def seen(rgb: Tensor, size: int) -> Tensor:
     if x.shape[-2:] != (size, size):
         x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
     return normalised(x)
+
+
+def textures(tower: EfficientNet, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalised [N, 3, S, S] to the maps after JUDGED_STAGE, and their means and deviations [N, 2 C]."""
+    (maps,) = tower.stages(x, (JUDGED_STAGE,))
+    spread, mean = torch.std_mean(maps, (2, 3))
+    return maps, torch.cat([mean, spread], 1)
 
 
 def cut(pixels: Tensor, box: Tensor, size: int, margin: float) -> Tensor:
