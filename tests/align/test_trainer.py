@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 import trenza
-from trenza.align import assemble, saving
+from trenza.align import assemble, saving, sharding
 from trenza.align import recipe as recipes
 from trenza.align.trainer import Trainer
 from trenza.errors import TrainingError, UsageError, WeightsError
@@ -97,6 +99,36 @@ def test_two_processes_give_the_loss_of_one(recipe, tmp_path):
     assert losses(two) == pytest.approx(losses(one), abs=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["llava", "flamingo"])
+def test_sharded_processes_give_the_loss_of_one_and_either_goes_on_from_the_other(recipe, tmp_path, system):
+    one, two = tmp_path / "one", tmp_path / "two"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29518"]
+    sharded = environment() | {sharding.FLAG: "true"}
+
+    def run(out: Path, *before: str, env: dict[str, str]) -> list[float]:
+        asked = command(recipe, f"out={out}", f"system={system}", "save_every=4")
+        done = subprocess.run(
+            [*before, *asked[len(before) > 0 :]], env=env, check=True, timeout=300, capture_output=True, text=True
+        )
+        held = [float(share) for share in re.findall(r"holds (\S+) of all", done.stdout)]
+        assert len(held) == 1 + len(before) // len(launch) and all(h < 0.6 if before else h == 1 for h in held)
+        return losses(out)
+
+    curve = run(one, env=environment())
+    assert run(two, *launch, env=sharded) == pytest.approx(curve, abs=1e-4)
+    ends = [safetensors.torch.load_file(out / "model" / "model.safetensors") for out in (one, two)]
+    assert ends[0].keys() == ends[1].keys()
+    assert all(torch.allclose(ends[0][name], ends[1][name], atol=1e-3) for name in ends[0])
+    assert (two / "samples.jsonl").exists()
+    # The last checkpoints are lost: each goes on from what the other way of training has left.
+    for out, again, env in ((one, launch, sharded), (two, [], environment())):
+        shutil.rmtree(saving.latest(out / "checkpoints"))
+        shutil.rmtree(out / "model")
+        assert run(out, *again, env=env) == pytest.approx(curve, abs=1e-4)
+        assert (out / "model" / "model.safetensors").exists()
+
+
 def test_it_learns_and_its_folder_goes_on(recipe, tiny, tmp_path):
     given = recipes.load(recipe, ["steps=60", "learning_rate=1e-2", "bridge_rate=1e-2", "places_rate=3e-2"])
     folder = Trainer(given, tiny()).run()
@@ -136,10 +168,13 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(reci
     assert Trainer(given, tiny()).done == 3
 
 
-def test_sharding_that_would_silently_be_copying_is_refused(recipe, tiny, monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(UsageError, match="can't on cpu"):
+def test_what_cant_be_sharded_says_so(recipe, tiny, monkeypatch):
+    monkeypatch.setenv(sharding.FLAG, "true")
+    with pytest.raises(UsageError, match="among processes, and there is one"):
         Trainer(recipes.load(recipe, ["steps=3"]), tiny())
+    system = torch.nn.ParameterDict({"scale": torch.nn.Parameter(torch.tensor(1.0))})
+    with pytest.raises(UsageError, match="scale is a single number"):
+        sharding.shard(system, system, torch.device("cpu"), 2)
 
 
 def test_a_training_of_another_recipe_is_not_gone_on_with(recipe, tiny):

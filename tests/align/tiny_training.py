@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer as Fast
 from tokenizers import decoders, models, pre_tokenizers
+from torch.distributed.tensor import DTensor
 
 from trenza.align import recipe as recipes
 from trenza.align.assemble import Parts
@@ -65,6 +66,9 @@ def main() -> None:
     trainer = Trainer(recipes.load(Path(sys.argv[1]), sys.argv[2:]), parts())
     begun = trainer.done
     trainer.run()
+    numbers = list(trainer.system.parameters())
+    here = sum((p.to_local() if isinstance(p, DTensor) else p).numel() for p in numbers)
+    print(f"holds {here / sum(p.numel() for p in numbers):.2f} of all numbers")
     print(f"from {begun}")
 
 

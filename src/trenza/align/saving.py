@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trenza.align.sharding import shared, whole
 from trenza.errors import UsageError, WeightsError
 
 KEPT = 2
@@ -59,9 +60,12 @@ def load(checkpoint: Path) -> tuple[Tensors, Tensors, dict[str, Any]]:
 
 
 def moments_of(optimiser: torch.optim.Optimizer, names: dict[Tensor, str]) -> Tensors:
-    """The optimiser's state by name of parameter and of moment; those that never had a gradient have none."""
+    """The optimiser's state by name of parameter and of moment; those that never had a gradient have none.
+
+    Whole, also of what is sharded: then all processes must ask.
+    """
     return {
-        f"{names[p]}|{key}": torch.as_tensor(value).contiguous()
+        f"{names[p]}|{key}": whole(value).contiguous()
         for p, state in optimiser.state.items() for key, value in state.items()
     }  # fmt: skip
 
@@ -71,4 +75,4 @@ def restore_moments(optimiser: torch.optim.Optimizer, names: dict[Tensor, str], 
     for path, value in moments.items():
         name, _, key = path.rpartition("|")
         parameter = parameters[name]
-        optimiser.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+        optimiser.state[parameter][key] = value if key == "step" else shared(value, parameter)

@@ -1,4 +1,4 @@
-"""One trainer for all systems: the same on one process, on several (gloo, NCCL) and sharded (FSDP2), by accelerate.
+"""One trainer for all systems: the same on one process, on several (gloo, NCCL), by accelerate, and sharded (FSDP2).
 
 A batch's loss is the sum of -log p over the answers' tokens of all processes, divided by their number, so that the same
 batch gives the same gradient however it is split.
@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, parse_flag_from_env
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from trenza.align import ahead, assemble, imagined, plain, saving
+from trenza.align import ahead, assemble, imagined, plain, saving, sharding
 from trenza.align.assemble import Parts
 from trenza.align.feeding import Feed, Told, Words
 from trenza.align.recipe import Recipe
@@ -38,12 +38,13 @@ Watch = Callable[[dict[str, Any]], None]  # is given each step's line of metrics
 class Step(nn.Module):
     """What is wrapped for several processes: the loss of this process's share of a batch, in `forward`."""
 
-    def __init__(self, system: Any):
+    def __init__(self, system: Any, sharded: bool = False):
         super().__init__()
-        self.system = system
+        self.system, self.sharded = system, sharded
 
     def forward(self, batch: Any) -> tuple[Tensor, float]:
-        return self.system.loss(batch)
+        loss, tokens = self.system.loss(batch)
+        return (loss + sharding.touched(self.system), tokens) if self.sharded else (loss, tokens)
 
 
 def groups(system: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -71,8 +72,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         # Without an accelerator, processes find each other (by gloo) only where accelerate is told to do without one.
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        sharded = sharding.asked()
         self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
-        _refuse_unsharded(self.accelerator)
         # cuDNN plans attention anew for every shape, and no two batches have the same: 1.3 s a step, not 0.28 (H100).
         torch.backends.cuda.enable_cudnn_sdp(False)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
@@ -95,13 +96,26 @@ class Trainer:
         if recipe.imagined:
             words = parts.lexicon()
             self.feed.imagine = partial(imagined.perceived, words, assemble.simulator(recipe, parts, words))
-        self.lay = _layer(self.system, self.accelerator.device)
-        optimiser = torch.optim.AdamW(groups(self.system, recipe), weight_decay=0.0)
-        self.step, self.optimiser = self.accelerator.prepare(Step(self.system), optimiser)
-        self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
         self.done = 0
-        if newest is not None:
-            self._resume(newest)
+        moments = {} if newest is None else self._resume(newest)
+        self.lay = _layer(self.system, self.accelerator.device, sharded)
+        self.whole: Callable[[], Any] = lambda: self.system
+        self._distribute(sharded)
+        self.names: dict[Tensor, str] = {p: name for name, p in self.system.named_parameters() if p.requires_grad}
+        saving.restore_moments(self.optimiser.optimizer, self.names, moments)
+
+    def _distribute(self, sharded: bool) -> None:
+        """The system and its optimiser on this process's device, whole or shared out. `whole`: the system as it was
+        before that, with what was learned; all processes ask, the main one has it."""
+        main, device = self.accelerator.is_main_process, self.accelerator.device
+        step: nn.Module = Step(self.system, sharded)
+        if sharded:
+            self.whole = sharding.Unsharded(self.system, main)
+            step = step.to(device)
+            sharding.shard(self.system, step, device, self.accelerator.num_processes)
+        optimiser = torch.optim.AdamW(groups(self.system, self.recipe), weight_decay=0.0)
+        self.optimiser = self.accelerator.prepare(optimiser)
+        self.step = step if sharded else self.accelerator.prepare(step)
 
     # --- checkpoints ------------------------------------------------------------------------------
 
@@ -109,7 +123,8 @@ class Trainer:
     def checkpoints(self) -> Path:
         return self.recipe.out / "checkpoints"
 
-    def _resume(self, found: Path) -> None:
+    def _resume(self, found: Path) -> saving.Tensors:
+        """The optimiser's moments; all else that a checkpoint holds is put back."""
         weights, moments, state = saving.load(found)
         mine = self._identity()
         begun = {key: field.default for key, field in Recipe.model_fields.items()} | state["recipe"]  # before a new key
@@ -119,11 +134,11 @@ class Trainer:
                 "give another out=, or take the recipe it was begun with"
             )
         self.system.load_state_dict(weights, strict=False)
-        saving.restore_moments(self.optimiser.optimizer, self.names, moments)
         self.feed.loader.restore(state["loader"])
         self.done = state["step"]
         if self.accelerator.is_main_process:
             _cut(self.recipe.out / "metrics.jsonl", self.done)
+        return moments
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to be gone on with."""
@@ -131,10 +146,11 @@ class Trainer:
         return told | {"manifests": self.feed.manifests}
 
     def save(self) -> None:
+        """All processes call it; the main one writes."""
+        system, moments = self.whole(), saving.moments_of(self.optimiser.optimizer, self.names)
         if not self.accelerator.is_main_process:
             return
-        weights = {n: t.contiguous() for n, t in assemble.own_weights(self.system).items()}
-        moments = saving.moments_of(self.optimiser.optimizer, self.names)
+        weights = {n: t.contiguous() for n, t in assemble.own_weights(system).items()}
         state = {"step": self.done, "loader": self.feed.loader.state(), "recipe": self._identity()}
         saving.save(self.checkpoints, self.done, weights, moments, state)
 
@@ -170,10 +186,11 @@ class Trainer:
             watch(row)
             if self.done % self.recipe.save_every == 0 or self.done == self.recipe.steps:
                 self.save()
-            if main and (self.done % self.recipe.sample_every == 0 or self.done == self.recipe.steps):
+            if self.done % self.recipe.sample_every == 0 or self.done == self.recipe.steps:
                 self._show()
+        system = self.whole()
         if main:
-            assemble.save(self.system, self.recipe.system, out / "model")
+            assemble.save(system, self.recipe.system, out / "model")
         self.accelerator.wait_for_everyone()
         return out / "model"
 
@@ -204,14 +221,17 @@ class Trainer:
         return {
             "step": step, "loss": mean, "weight": round(float(both[1]), 2), "conversations": self.recipe.batch,
             "seconds": round(seconds, 3), "tokens_per_second": round(read / seconds, 1), "rate": share,
-            "gradient_norm": float(norm),
+            "gradient_norm": float(sharding.whole(norm)),
         }  # fmt: skip
 
     def _show(self) -> None:
-        """Answers to a few training questions, as they come out now, into samples.jsonl."""
+        """Answers to a few training questions, as they come out now, into samples.jsonl. All processes call it."""
+        system = self.whole()
+        if not self.accelerator.is_main_process:
+            return
         records = self.feed.loader.records
         on_cpu = self.accelerator.device.type == "cpu"  # one token at a time, an accelerator would be no faster
-        system = self.system if on_cpu else copy.deepcopy(self.system).cpu()
+        system = system if on_cpu else copy.deepcopy(system).cpu()
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
                 media, asked = records[(0, number * 7 % len(records.records[0]))]
@@ -227,22 +247,13 @@ class Trainer:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _layer(system: Any, device: torch.device) -> Callable[[list[Example]], Any]:
+def _layer(system: Any, device: torch.device, sharded: bool) -> Callable[[list[Example]], Any]:
     """Who makes of a batch's examples what is learned from, on the CPU, as workers may touch no accelerator."""
     if not hasattr(system, "laid"):
         return lambda examples: examples
-    if device.type == "cpu":
+    if device.type == "cpu" and not sharded:
         return system.laid
     return copy.deepcopy(system, {id(system.language): system.language}).laid  # which language model is never asked
-
-
-def _refuse_unsharded(accelerator: Accelerator) -> None:
-    """accelerate silently copies the whole model to every process where it was told to shard it and can't."""
-    if parse_flag_from_env("ACCELERATE_USE_FSDP") and accelerator.distributed_type != DistributedType.FSDP:
-        raise UsageError(
-            f"ACCELERATE_USE_FSDP asks to shard the model, and accelerate can't on {accelerator.device.type} with "
-            f"{accelerator.num_processes} process(es); unset it, or run several processes on accelerators"
-        )
 
 
 def _cut(file: Path, steps: int) -> None:
