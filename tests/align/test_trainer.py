@@ -105,6 +105,7 @@ def test_sharded_processes_give_the_loss_of_one_and_either_goes_on_from_the_othe
     one, two = tmp_path / "one", tmp_path / "two"
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29518"]
     sharded = environment() | {sharding.FLAG: "true"}
+    froms: list[int] = []
 
     def run(out: Path, *before: str, env: dict[str, str]) -> list[float]:
         asked = command(recipe, f"out={out}", f"system={system}", "save_every=4")
@@ -112,6 +113,7 @@ def test_sharded_processes_give_the_loss_of_one_and_either_goes_on_from_the_othe
             [*before, *asked[len(before) > 0 :]], env=env, check=True, timeout=300, capture_output=True, text=True
         )
         held = [float(share) for share in re.findall(r"holds (\S+) of all", done.stdout)]
+        froms.append(int(re.findall(r"from (\d+)", done.stdout)[0]))
         assert len(held) == 1 + len(before) // len(launch) and all(h < 0.6 if before else h == 1 for h in held)
         return losses(out)
 
@@ -127,6 +129,7 @@ def test_sharded_processes_give_the_loss_of_one_and_either_goes_on_from_the_othe
         shutil.rmtree(out / "model")
         assert run(out, *again, env=env) == pytest.approx(curve, abs=1e-4)
         assert (out / "model" / "model.safetensors").exists()
+    assert froms == [0, 0, 8, 8]
 
 
 def test_it_learns_and_its_folder_goes_on(recipe, tiny, tmp_path):
@@ -168,13 +171,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(reci
     assert Trainer(given, tiny()).done == 3
 
 
-def test_what_cant_be_sharded_says_so(recipe, tiny, monkeypatch):
+def test_what_cant_be_sharded_says_so_at_once(recipe, tiny, monkeypatch):
     monkeypatch.setenv(sharding.FLAG, "true")
     with pytest.raises(UsageError, match="among processes, and there is one"):
         Trainer(recipes.load(recipe, ["steps=3"]), tiny())
-    system = torch.nn.ParameterDict({"scale": torch.nn.Parameter(torch.tensor(1.0))})
-    with pytest.raises(UsageError, match="scale is a single number"):
-        sharding.shard(system, system, torch.device("cpu"), 2)
+    assert os.environ[sharding.FLAG] == "true"  # the next training of this process is asked for it too
 
 
 def test_a_training_of_another_recipe_is_not_gone_on_with(recipe, tiny):

@@ -112,6 +112,7 @@ def test_two_things_that_are_each_sure_keep_their_names():
         ([{1: 0.9}, {2: 0.9}], "m", 0.05, 1),  # may name one of them
         ([{1: 0.9}], "m", 0.5, 1),  # stands beside it
         ([{1: 0.9}], "7", 0.05, 1),
+        ([{1: 0.9}], "?", 0.05, 1),
         ([{1: 0.9}], "UK", 0.05, 1),
     ],
 )
@@ -119,6 +120,12 @@ def test_a_lone_letter_within_the_only_thing_is_a_stroke_of_it(things_seen, text
     lines = [Line(text, (0.4, left, 0.6, left + 0.04))]
     seen = replace(things(), objects=lambda pixels: [named(*things_seen)], lines=lambda pixels: lines)([grey(60)])[0]
     assert seen[1].features.shape[1] == read
+
+
+def test_a_page_keeps_the_letters_under_a_ghost():
+    lines = [Line(text, (y, 0.02, y + 0.05, 0.08)) for text, y in (("x", 0.35), ("NET", 0.5), ("total", 0.6))]
+    seen = replace(things(), objects=lambda pixels: [named({1: 0.9})], lines=lambda pixels: lines)([grey(0)])[0]
+    assert seen[1].features.shape[1] == 3 and seen[0].features[0, :, 0].tolist() == [-1.0]  # its figure
 
 
 def test_what_holds_text_is_no_thing_of_a_page_and_stays_in_a_photograph():

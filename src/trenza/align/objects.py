@@ -2,8 +2,9 @@
 
     python -m trenza.align.objects --tower DIR --out DIR [--chunks 50] [--where 500] [--what 300] [--colour 300]
 
-The first DIR is the folder of `align/tower.py` and `align/views.py` (recipes/objects.sh runs all three). Each part
-writes a checkpoint every two minutes and goes on from it. The detector goes to DIR/detector of the second.
+The first DIR is the folder of `align/tower.py` and `align/views.py` (recipes/objects.sh runs all). Each part writes
+a checkpoint every two minutes and goes on from it. The detector goes to DIR/detector of the second; it takes all for
+drawn until `align/photographed.py` has given it a judge.
 """
 
 import argparse

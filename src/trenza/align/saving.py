@@ -59,15 +59,18 @@ def load(checkpoint: Path) -> tuple[Tensors, Tensors, dict[str, Any]]:
         ) from error
 
 
-def moments_of(optimiser: torch.optim.Optimizer, names: dict[Tensor, str]) -> Tensors:
+def moments_of(optimiser: torch.optim.Optimizer, names: dict[Tensor, str], writes: bool) -> Tensors:
     """The optimiser's state by name of parameter and of moment; those that never had a gradient have none.
 
-    Whole, also of what is sharded: then all processes must ask.
+    Whole, also of what is sharded: all processes must ask, one by one for each moment, and who writes is given them.
     """
-    return {
-        f"{names[p]}|{key}": whole(value).contiguous()
-        for p, state in optimiser.state.items() for key, value in state.items()
-    }  # fmt: skip
+    found = {}
+    for parameter, state in optimiser.state.items():
+        for key, value in state.items():
+            moment = whole(value)
+            if writes:
+                found[f"{names[parameter]}|{key}"] = moment.cpu().contiguous()
+    return found
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, names: dict[Tensor, str], moments: dict[str, Tensor]) -> None:

@@ -1,15 +1,19 @@
 """A training whose weights, gradients and moments are shared out among processes (FSDP2): torch's `fully_shard`.
 
-Asked for as accelerate's launcher does, by ACCELERATE_USE_FSDP=true. accelerate itself shards on accelerators only, and
-elsewhere copies without a word, so torch's own call is used for both, on gloo and on NCCL (Zhao et al. 2023, "PyTorch
-FSDP", section 3.2). What is saved is whole again, so that a training may go on sharded or not.
+Asked for as accelerate's launcher does, by ACCELERATE_USE_FSDP=true; no other FSDP_ setting is read. accelerate itself
+shards on accelerators only, and elsewhere copies without a word, so torch's own call is used for both, on gloo and on
+NCCL (Zhao et al. 2023, "PyTorch FSDP", section 3.2). What is saved is whole again, so that a training may go on sharded
+or not; the process that writes keeps a whole copy for it, in the CPU's memory.
 """
 
 import copy
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from accelerate.utils import parse_flag_from_env
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -22,21 +26,33 @@ FLAG = "ACCELERATE_USE_FSDP"
 
 
 def asked() -> bool:
-    """Whether the environment asks for it; accelerate, which reads the same flag, isn't to do it a second time."""
-    wanted = parse_flag_from_env(FLAG)
-    os.environ.pop(FLAG, None)
-    return wanted
+    """Whether the environment asks for it."""
+    return parse_flag_from_env(FLAG)
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """accelerate reads the same flag, and isn't to do it a second time."""
+    said = os.environ.pop(FLAG, None)
+    try:
+        yield
+    finally:
+        if said is not None:
+            os.environ[FLAG] = said
+
+
+def check(system: nn.Module, processes: int, precision: str) -> None:
+    """Raises UsageError for what can't be sharded. precision: accelerate's."""
+    if processes < 2:
+        raise UsageError(f"{FLAG} asks to shard the model among processes, and there is one; unset it or run several")
+    if precision != "no":
+        raise UsageError(f"{FLAG} and ACCELERATE_MIXED_PRECISION={precision} don't go together; unset one of them")
+    if single := [name for name, p in system.named_parameters() if p.dim() == 0]:
+        raise UsageError(f"{FLAG}: {single[0]} is a single number, which can't be sharded; unset it for this system")
 
 
 def shard(system: nn.Module, root: nn.Module, device: torch.device, processes: int) -> None:
-    """Shard `root`, which is called and holds `system`, in place: each block of the language model, then the rest.
-
-    Raises UsageError for one process, and for a system with numbers that have no dimension to share out.
-    """
-    if processes < 2:
-        raise UsageError(f"{FLAG} asks to shard the model among processes, and there is one; unset it or run several")
-    if single := [name for name, p in system.named_parameters() if p.dim() == 0]:
-        raise UsageError(f"{FLAG}: {single[0]} is a single number, which can't be sharded; unset it for this system")
+    """Shard `root`, which is called and holds `system`, in place: each block of the language model, then the rest."""
     mesh = init_device_mesh(device.type, (processes,))
     for block in blocks(system):
         fully_shard(block, mesh=mesh)
@@ -48,12 +64,45 @@ def blocks(system: nn.Module) -> list[nn.Module]:
     return list(getattr(getattr(system, "language", None), "blocks", ()))
 
 
-def touched(system: nn.Module) -> Tensor:
-    """Zero, of every trained number outside the blocks: gradients of all processes must be of the same parameters,
-    whichever bridges their shares of a batch need."""
+def outside(system: nn.Module) -> dict[str, nn.Parameter]:
+    """What is trained outside the blocks, such as bridges, which not every batch needs."""
     inside = {id(p) for block in blocks(system) for p in block.parameters()}
-    outside = [p for p in system.parameters() if p.requires_grad and id(p) not in inside]
-    return torch.stack([0.0 * p.float().sum() for p in outside]).sum() if outside else torch.zeros(())
+    return {name: p for name, p in system.named_parameters() if p.requires_grad and id(p) not in inside}
+
+
+def touched(loss: Tensor, system: nn.Module) -> tuple[Tensor, Tensor]:
+    """The loss with a gradient for all that is trained, and of `outside` whether any process's loss needs it, bool [n].
+
+    Processes can only share gradients of the same parameters, whichever bridges their shares of a batch need.
+    """
+    trained = list(outside(system).values())
+    needed = _reached(loss)
+    flags = torch.tensor([float(id(p) in needed) for p in trained], device=loss.device)
+    dist.all_reduce(flags, dist.ReduceOp.MAX)
+    for parameter in trained:
+        loss = loss + 0.0 * parameter.float().sum()
+    return loss, flags > 0
+
+
+def forget(system: nn.Module, needed: Tensor) -> None:
+    """No gradient, not one of zeros, for what no process needed: the optimiser leaves it alone, as on one process."""
+    for parameter, kept in zip(outside(system).values(), needed.tolist(), strict=True):
+        if not kept:
+            parameter.grad = None
+
+
+def _reached(loss: Tensor) -> set[int]:
+    """The ids of all parameters that a loss has gradients for."""
+    found, ahead, been = set(), [loss.grad_fn], set()
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in been:
+            continue
+        been.add(node)
+        if hasattr(node, "variable"):  # where a gradient is added up
+            found.add(id(node.variable))
+        ahead.extend(after for after, _ in node.next_functions)
+    return found
 
 
 def whole(value: Any) -> Tensor:

@@ -41,10 +41,13 @@ class Step(nn.Module):
     def __init__(self, system: Any, sharded: bool = False):
         super().__init__()
         self.system, self.sharded = system, sharded
+        self.needed: Tensor | None = None  # of a sharded batch, see `sharding.touched`
 
     def forward(self, batch: Any) -> tuple[Tensor, float]:
         loss, tokens = self.system.loss(batch)
-        return (loss + sharding.touched(self.system), tokens) if self.sharded else (loss, tokens)
+        if self.sharded:
+            loss, self.needed = sharding.touched(loss, self.system)
+        return loss, tokens
 
 
 def groups(system: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -73,7 +76,8 @@ class Trainer:
         # Without an accelerator, processes find each other (by gloo) only where accelerate is told to do without one.
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         sharded = sharding.asked()
-        self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
+        with sharding.unasked():
+            self.accelerator = Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
         # cuDNN plans attention anew for every shape, and no two batches have the same: 1.3 s a step, not 0.28 (H100).
         torch.backends.cuda.enable_cudnn_sdp(False)
         self.tokenizer, self.words = parts.tokenizer, Words(parts.tokenizer)
@@ -84,6 +88,8 @@ class Trainer:
                 said = plain.examples(parts.language, assemble.digest(parts.language), self.words, names)
         newest = saving.latest(recipe.out / "checkpoints")  # holds all that `start` gave it
         self.system = assemble.system(recipe if newest is None else recipe.model_copy(update={"start": None}), parts)
+        if sharded:
+            sharding.check(self.system, self.accelerator.num_processes, self.accelerator.mixed_precision)
         self.places = getattr(self.system, "places", None)
         look, tower = assemble.look_with(recipe, parts)
         rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
@@ -147,8 +153,9 @@ class Trainer:
 
     def save(self) -> None:
         """All processes call it; the main one writes."""
-        system, moments = self.whole(), saving.moments_of(self.optimiser.optimizer, self.names)
-        if not self.accelerator.is_main_process:
+        main = self.accelerator.is_main_process
+        system, moments = self.whole(), saving.moments_of(self.optimiser.optimizer, self.names, main)
+        if not main:
             return
         weights = {n: t.contiguous() for n, t in assemble.own_weights(system).items()}
         state = {"step": self.done, "loader": self.feed.loader.state(), "recipe": self._identity()}
@@ -212,6 +219,8 @@ class Trainer:
             )
         # Processes average their gradients; the sum over all tokens is wanted, divided by their number.
         self.accelerator.backward(loss * (self.accelerator.num_processes / float(both[1])))
+        if (needed := getattr(self.step, "needed", None)) is not None:
+            sharding.forget(self.system, needed)
         norm = self.accelerator.clip_grad_norm_(self.step.parameters(), CLIP)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -230,7 +239,7 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         records = self.feed.loader.records
-        on_cpu = self.accelerator.device.type == "cpu"  # one token at a time, an accelerator would be no faster
+        on_cpu = next(system.parameters()).device.type == "cpu"  # one token at a time, no other is faster
         system = system if on_cpu else copy.deepcopy(system).cpu()
         with (self.recipe.out / "samples.jsonl").open("a") as file:
             for number in range(SAMPLES):
@@ -248,7 +257,8 @@ class Trainer:
 
 
 def _layer(system: Any, device: torch.device, sharded: bool) -> Callable[[list[Example]], Any]:
-    """Who makes of a batch's examples what is learned from, on the CPU, as workers may touch no accelerator."""
+    """Who makes of a batch's examples what is learned from, on the CPU and whole: workers may touch no accelerator and
+    no other process."""
     if not hasattr(system, "laid"):
         return lambda examples: examples
     if device.type == "cpu" and not sharded:

@@ -53,7 +53,7 @@ class Things:
             # All see the same square, so that their places mean the same.
             pixels = square(signal, PIXELS)
             found = agreed(self.objects(torch.from_numpy(pixels)[None])[0])
-            lines = in_reading_order(pages.legible(self.lines(pixels), found))
+            lines = in_reading_order(self.lines(pixels))
             rows = pages.owned(pages.rows(lines, self.encode), found)
             # Elsewhere flat parts of a drawn thing look like figures; of a page no line is a name under a thing.
             if sum(map(_of_a_page, lines)) >= PAGE_LINES and not rows[:, OWNER].any(1).all():
@@ -63,8 +63,9 @@ class Things:
                     found = pages.unwritten(found, torch.cat([boxes, figures[:, BOX]]))
                 lines, figures = pages.joined(lines, figures)
                 found, rows = torch.cat([found, figures]), pages.rows(lines, self.encode)
-            elif not len(found):
-                found = self.whole(torch.from_numpy(pixels))
+            else:
+                rows = rows[pages.legible(lines, found)]
+                found = found if len(found) else self.whole(torch.from_numpy(pixels))
             return [Medium("image", found[None]), Medium("lines", rows[None], within=True)]
         if isinstance(signal, Audio):
             return [self.beside(signal, ())]

@@ -26,7 +26,7 @@ MARK = 0.06  # of a side: what is smaller marks a point, and reads at its middle
 KNOB = 0.5  # of a switch's height that its knob has at least
 LOWEST, HIGHEST = "lowest:", "highest:"  # before the labels of a chart's
 PIXEL = 1 / 256  # of the side that is looked at: a box may be off by so much
-SURE = 0.5  # of its name, that a lone letter within the only thing is a stroke of it, as in every twelfth stamp
+SURE = 0.5  # of its name, that a lone letter within the only thing is a stroke of it
 UNDER = 0.15  # of a side, that what is written under a thing may be away from it
 NOTCHES = 4  # of a scale between two of its numbers, that a value within a pixel of one is taken to mean
 
@@ -212,12 +212,14 @@ def owned(lines: Tensor, objects: Tensor) -> Tensor:
     return made
 
 
-def legible(lines: Sequence[Line], objects: Tensor) -> list[Line]:
-    """Lines without lone letters within the only thing [1, 30], if its name is sure; digits stay."""
-    if len(objects) != 1 or float(objects[0, CHANCES][0]) < SURE:
-        return list(lines)
-    box = tuple(objects[0, BOX].tolist())
-    return [line for line in lines if len(line.text) > 1 or line.text.isdigit() or not _in(line.middle, box)]
+def legible(lines: Sequence[Line], objects: Tensor) -> list[int]:
+    """The numbers of lines, without lone letters within the only thing [1, 30] if its name is sure."""
+    sure = len(objects) == 1 and float(objects[0, CHANCES][0]) >= SURE
+    box = tuple(objects[0, BOX].tolist()) if sure else ()
+    return [
+        i for i, line in enumerate(lines)
+        if not (sure and len(line.text) == 1 and line.text.isalpha() and _in(line.middle, box))
+    ]  # fmt: skip
 
 
 def unwritten(objects: Tensor, boxes: Tensor) -> Tensor:
