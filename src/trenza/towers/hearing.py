@@ -66,7 +66,7 @@ def listen(listener: WhisperDecoder, features: list[Tensor]) -> list[tuple[Tenso
     said: list[Tensor] = []
     while len(said) < MOST_TOKENS and not over.all():
         state = listener.states(tokens, context, cache, mask)[:, -1]  # it foretells the next token
-        following = listener.logits(state).argmax(-1)
+        following = listener.logits(state)[:, : END + 1].argmax(-1)  # words or the end; marks stand behind them
         over = over | (following == END)
         states.append(state)
         said.append(following.masked_fill(over, END))
