@@ -82,6 +82,8 @@ class ObjectDetector(nn.Module):
         called = [name in shapes for name in config.names]
         self.register_buffer("called", torch.tensor(called), persistent=False)
         self.called: Tensor
+        self.register_buffer("of_imagenet", torch.tensor(config.imagenet, dtype=torch.long), persistent=False)
+        self.of_imagenet: Tensor
         self.untouched: tuple[EfficientNet, ...] = ()  # one at most; its weights aren't stored here
         self.colours = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(),
@@ -182,17 +184,15 @@ class ObjectDetector(nn.Module):
         """
         share = UNTOUCHED_SHARE * sure
         mixed = (1 - share) * names + share * untouched
-        known = torch.zeros(names.shape[1]).index_fill(0, torch.tensor(self.config.imagenet), 1.0)
-        all_known = (mixed * known).sum(1, keepdim=True)
-        return mixed + sure * (untouched * all_known - mixed * known)
+        own = mixed.index_fill(1, self.of_imagenet, 0.0)  # what ImageNet has no name for
+        return (1 - sure) * mixed + sure * (own + untouched * (1 - own.sum(1, keepdim=True)))
 
     @torch.no_grad()
     def recognised(self, maps: Tensor) -> Tensor:
         """The untouched tower's maps after JUDGED_STAGE to its probabilities of names [N, names]."""
         (tower,) = self.untouched
         classes = tower.classify(tower.rest(maps, JUDGED_STAGE)).softmax(-1)
-        numbers = torch.tensor(self.config.imagenet)
-        return torch.zeros(len(maps), len(self.config.names)).index_add(1, numbers, classes)
+        return torch.zeros(len(maps), len(self.config.names)).index_add(1, self.of_imagenet, classes)
 
     @torch.no_grad()
     def detect(self, pixels: Tensor) -> list[Tensor]:
