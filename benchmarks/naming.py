@@ -72,7 +72,7 @@ def photographs(seed: int) -> list[tuple[str, list]]:
     """Crops of unseen photographs and unseen cut-outs, with the untouched tower's five best names."""
     teacher = efficientnet_lite2().eval()
     names = pictures.imagenet_names()
-    _, cutouts = rendered([p for p in pictures.stamps() if p.test and p.group == "photograph"])
+    _, cutouts = rendered([p for p in pictures.stamps() if p.test and p.cut_out])
     sets = []
     for title, rgb in (
         ("photograph crops", photograph_crops(True, 20, seed)),

@@ -57,8 +57,7 @@ def kinds(untouched: EfficientNet, training: list[Picture], seed: int) -> list[K
     rng = torch.Generator().manual_seed(seed)
     crops = torch.from_numpy(photograph_crops(False, CROPS, seed))
     of_photograph = torch.arange(len(crops)) // CROPS % FOLDS == 0
-    real = [p for p in training if p.source == "stamps" and p.group == "photograph"]
-    by_hand = [p for p in training if p not in real]
+    real, by_hand = ([p for p in training if p.cut_out is which] for which in (True, False))
     chosen = np.random.default_rng(seed).permutation(len(by_hand))[: 2 * DRAWN]
     white, others = ([by_hand[i] for i in half] for half in (chosen[::2], chosen[1::2]))
     tables = torch.from_numpy(table_pictures(seed)[0])

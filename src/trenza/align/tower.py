@@ -72,7 +72,7 @@ class Pictures:
         self.rgba = torch.from_numpy(rgba)
         self.label = torch.tensor([index[p.name] for p in training])
         self.mirrors = torch.tensor([not ONE_SIDED.search(p.name) for p in training])
-        self.photograph = torch.tensor([p.source == "stamps" and p.group == "photograph" for p in training])
+        self.photograph = torch.tensor([p.cut_out for p in training])
         source = np.array([p.source if p.source in SHARE else "emoji" for p in training])
         weight = np.zeros(len(training))
         for name, share in SHARE.items():

@@ -40,6 +40,11 @@ class Picture:
     svg: str = ""
     file: Path | None = None
 
+    @property
+    def cut_out(self) -> bool:
+        """Whether it is a photograph of a thing without what was around it."""
+        return self.source == "stamps" and self.group == "photograph"
+
     def rgba(self, size: int) -> np.ndarray:
         """uint8 [H, W, 4], the longer side `size` pixels."""
         if self.svg:
